@@ -1,0 +1,34 @@
+/* boot.h - put a kernel into guest memory and a vCPU at its entry. */
+#ifndef PANDOK_VM_BOOT_H
+#define PANDOK_VM_BOOT_H
+
+#include "base/err.h"
+#include "mem/mem.h"
+#include "x86/x86.h"
+
+struct boot_config {
+	const char *kernel;          /* path */
+	const char *cmdline;
+	const char *const *initrd;   /* paths; concatenated for Linux, modules for Multiboot and PVH */
+	unsigned ninitrd;
+	gpa_t acpi_rsdp;             /* where the board put it; 0 none */
+	u64 random_seed;             /* KASLR and setup_data RNG seed come from it; deterministic runs fix it */
+};
+
+struct boot_report {
+	const char *protocol; /* "Linux 64-bit", "PVH", "Multiboot 1" … */
+	gpa_t entry;
+	char detail[128];     /* for the log */
+};
+
+/*
+ * boot_load - recognize the kernel file, write it and its tables into guest RAM, and set v (after
+ * vcpu_reset) to what its protocol promises at entry. Nothing of the guest's memory map that
+ * the board uses is overwritten.
+ * Errors: a sentence naming what is wrong with which file, -ENOEXEC, -ENOMEM, -EINVAL or errno.
+ * Threads: before any vCPU runs.
+ */
+MUST_CHECK int boot_load(const struct boot_config *c, struct mem *m, struct vcpu *v,
+			 struct boot_report *ret, struct err *e);
+
+#endif
