@@ -1,0 +1,160 @@
+# Makefile - builds ./pandok and everything around it. `make help` lists the targets.
+#
+#   SAN=address,undefined   a sanitizer build in a folder of its own (also SAN=thread)
+#   ARGS='...'              what `make run` hands to the guest kernel
+#   PREFIX, DESTDIR         where `make install` puts things
+
+VERSION := 0.1.0
+PREFIX  ?= /usr/local
+DESTDIR ?=
+SAN     ?=
+ARGS    ?=
+
+MAKEFLAGS += --no-builtin-rules --no-builtin-variables
+SHELL     := /bin/sh
+comma     := ,
+
+B    := build$(if $(SAN),/san-$(subst $(comma),-,$(SAN)))
+PROG := $(if $(SAN),$(B)/pandok,pandok)
+
+CC      := gcc
+CLANG   := clang
+WARN    := -Wall -Wextra -Wshadow -Wvla -Wstrict-prototypes -Werror
+CFLAGS  := -std=gnu17 -O2 -g $(WARN) -fno-strict-aliasing $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer)
+CPPFLAGS := -Isrc -I$(B) -DPANDOK_VERSION='"$(VERSION)"'
+LDFLAGS := -Wl,-z,relro,-z,now $(if $(SAN),-fsanitize=$(SAN))
+LDLIBS  := -lZydis -llzma -lzstd -llz4 -lz -lbz2 -lpthread
+
+# Code that runs while the guest's vector registers are live in the host's: it may not touch one.
+LIGHT := src/mem/walk.c src/soft/access.c $(wildcard src/soft/light*.c)
+
+SRC  := $(wildcard src/*/*.c)
+ASM  := $(wildcard src/*/*.S)
+ASL  := $(wildcard src/*/*.asl)
+OBJ  := $(SRC:src/%.c=$(B)/obj/%.o) $(ASM:src/%.S=$(B)/obj/%.S.o)
+GEN  := $(foreach f,$(ASL),$(B)/gen/$(basename $(notdir $f)).h)
+LIB  := $(B)/libpandok.a
+
+.DELETE_ON_ERROR:
+.SECONDEXPANSION:
+.SECONDARY:
+.PHONY: all help run deps test check soak test-fresh bench install uninstall tour Beer Puppy clean FORCE unit fuzz lib
+
+all: $(PROG) ## build ./pandok (the default)
+
+help: ## this list
+	@awk -F ':.*## ' '/^[A-Za-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+
+# ---- packages ---------------------------------------------------------------------------
+# tools/deps.sh installs what is missing of one group in tools/deps.txt; a stamp remembers.
+
+build/deps/%: tools/deps.txt tools/deps.sh
+	@tools/deps.sh $*
+	@mkdir -p build/deps && touch $@
+
+deps: ## install every package that any target needs
+	@tools/deps.sh build run test fresh bench
+
+# ---- the program ------------------------------------------------------------------------
+
+# Everything is rebuilt when the flags change, not whenever this file does.
+$(B)/flags: FORCE
+	@mkdir -p $(B)
+	@printf '%s\n' '$(subst ','\'',$(CC) $(CFLAGS) $(CPPFLAGS) $(LIGHT))' | cmp -s - $@ || \
+		printf '%s\n' '$(subst ','\'',$(CC) $(CFLAGS) $(CPPFLAGS) $(LIGHT))' >$@
+
+$(B)/obj/%.o: src/%.c $(B)/flags | build/deps/build $(GEN)
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(if $(filter $<,$(LIGHT)),-mgeneral-regs-only) $(CPPFLAGS) -MMD -MP -c -o $@ $<
+
+$(B)/obj/%.S.o: src/%.S $(B)/flags | build/deps/build
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) -g -MMD -MP -c -o $@ $<
+
+# ACPI source becomes an array: #include "gen/dsdt.h" declares dsdt_aml_code[].
+$(B)/gen/%.h: $$(filter %/$$*.asl,$(ASL)) | build/deps/build
+	@mkdir -p $(@D)
+	iasl -vs -vr -va -tc -p $(@:.h=) $< >$(@:.h=.log) || { cat $(@:.h=.log); exit 1; }
+	@sed 's/^unsigned char/static const unsigned char/' $(@:.h=.hex) >$@
+
+# Everything but main(), for tests to link with.
+$(LIB): $(filter-out $(B)/obj/cli/main.o,$(OBJ))
+	@rm -f $@
+	@ar rcs $@ $^
+
+lib: $(LIB)
+
+$(PROG): $(OBJ)
+	$(CC) $(LDFLAGS) -o $@ $(OBJ) $(LDLIBS)
+
+# ---- tests ------------------------------------------------------------------------------
+# A test says which sources it stands on in a comment: "@links src/base/*.c src/mem/walk.c".
+# Without one it is linked with everything but main().
+
+links     = $(wildcard $(shell sed -n '/@links/{s/^.*@links *//;s/ *\*\/ *$$//;p}' $1 2>/dev/null))
+unit_objs = $(or $(patsubst src/%.c,$(B)/obj/%.o,$(call links,$1)),$(LIB))
+fuzz_objs = $(patsubst src/%.c,$(B)/fuzz/obj/%.o,$(or $(call links,$1),$(filter-out src/cli/%,$(SRC))))
+
+UNIT := $(patsubst test/unit/%.c,$(B)/unit/%,$(wildcard test/unit/*.c))
+FUZZ := $(patsubst test/fuzz/%.c,$(B)/fuzz/%,$(wildcard test/fuzz/fuzz_*.c))
+
+unit: $(UNIT)
+fuzz: $(FUZZ)
+
+$(B)/unit/%: test/unit/%.c $$(call unit_objs,test/unit/$$*.c) $(B)/flags | build/deps/test $(GEN)
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(CPPFLAGS) -MMD -MP -MF $@.d $(LDFLAGS) -o $@ $< $(filter %.o %.a,$^) -lcmocka $(LDLIBS)
+
+FUZZFLAGS := -std=gnu17 -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined \
+	-fno-strict-aliasing
+
+$(B)/fuzz/obj/%.o: src/%.c | build/deps/test $(GEN)
+	@mkdir -p $(@D)
+	$(CLANG) $(FUZZFLAGS) $(CPPFLAGS) -MMD -MP -c -o $@ $<
+
+$(B)/fuzz/%: test/fuzz/%.c $$(call fuzz_objs,test/fuzz/$$*.c) | build/deps/test $(GEN)
+	@mkdir -p $(@D)
+	$(CLANG) $(FUZZFLAGS) -fsanitize=fuzzer $(CPPFLAGS) -MMD -MP -MF $@.d -o $@ $< $(filter %.o,$^) $(LDLIBS)
+
+test: $(PROG) build/deps/test build/deps/run ## every test; the last line counts them
+	@PROG=$(PROG) B=$(B) SAN='$(SAN)' tools/test.sh full
+
+check: $(PROG) build/deps/test build/deps/run ## the fast tests (a minute or two), layers and tour
+	@PROG=$(PROG) B=$(B) SAN='$(SAN)' tools/test.sh fast
+
+soak: $(PROG) build/deps/test build/deps/run ## the long tests (hours)
+	@PROG=$(PROG) B=$(B) SAN='$(SAN)' tools/test.sh soak
+
+test-fresh: build/deps/fresh ## the README's commands in a fresh minimal Debian
+	@tools/test-fresh.sh
+
+bench: $(PROG) build/deps/run build/deps/bench ## speed against QEMU's TCG and the bare host
+	@PROG=$(PROG) B=$(B) test/bench/run
+
+# ---- use --------------------------------------------------------------------------------
+
+run: $(PROG) build/deps/run ## boot Debian's stock kernel to a shell on this terminal
+	@PROG=$(PROG) tools/run.sh $(ARGS)
+
+install: $(PROG) ## install under PREFIX (and DESTDIR)
+	install -D -m 755 $(PROG) $(DESTDIR)$(PREFIX)/bin/pandok
+	install -D -m 644 man/pandok.1 $(DESTDIR)$(PREFIX)/share/man/man1/pandok.1
+	install -D -m 644 tools/completion.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/pandok
+
+uninstall:
+	rm -f $(DESTDIR)$(PREFIX)/bin/pandok $(DESTDIR)$(PREFIX)/share/man/man1/pandok.1 \
+		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/pandok
+
+tour: ## the annotated tour of the source, as pages in build/tour
+	@tools/tour html build/tour
+
+Beer: ## the same tour, printed
+	@tools/tour text
+
+Puppy:
+	@tools/tour check && echo "It sits at the door of the inn and wags: the tour is true."
+
+clean: ## remove what was built
+	rm -rf build pandok
+
+-include $(patsubst %.o,%.d,$(OBJ)) $(UNIT:=.d) $(FUZZ:=.d) $(wildcard $(B)/fuzz/obj/*/*.d)
