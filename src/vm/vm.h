@@ -11,42 +11,77 @@ enum vm_engine { VM_ENGINE_AUTO, VM_ENGINE_SOFT, VM_ENGINE_KVM };
 /* Where a serial port's bytes go and come from; in cli or a back end. */
 struct serial_backend {
 	void (*put)(struct serial_backend *b, u8 byte); /* from the guest; any thread, must not block */
+	/* Is the back end behind? Then the vCPUs wait until it is not. NULL: it never is. Any thread. */
+	bool (*full)(struct serial_backend *b);
+	/* The guest can take input again after vm_serial_in() took fewer bytes. NULL: not asked for.
+	 * Any thread, must not block nor call vm_. */
+	void (*room)(struct serial_backend *b);
 };
 
 struct vm_config {
 	u64 ram;                    /* bytes */
 	unsigned ncpus;
 	enum vm_engine engine;
-	struct boot_config boot;
+	struct boot_config boot;    /* acpi_rsdp and random_seed are filled in here */
 	struct serial_backend *serial[4]; /* NULL: nothing plugged in */
+	struct serial_backend *debugcon;  /* bytes of port 0xE9; only put is used; NULL: dropped */
 	bool no_reboot;             /* a guest reset ends the run */
 	bool reset_on_triple_fault;
 	bool debug_exit;            /* port 0xF4 */
 	bool single_step, deterministic;
-	u64 digest_every;
-	void (*digest)(void *ctx, u64 icount, u64 digest);
+	bool debug_exceptions;      /* log each exception the guest takes */
+	u64 digest_every;           /* deterministic: instructions between digests; 0: none */
+	/* A digest of the processor's state after icount instructions. The vCPU's thread. */
+	void (*digest)(void *ctx, u64 icount, u64 digest, u64 rip);
 	void *digest_ctx;
 };
 
 /* How a run ended; cli turns it into the exit status. */
 enum vm_end {
 	VM_POWEROFF, VM_RESET /* with no_reboot */, VM_PANIC, VM_TRIPLE_FAULT, VM_WEDGED,
-	VM_DEBUG_EXIT, VM_QUIT, VM_ERROR,
+	VM_DEBUG_EXIT, VM_QUIT, VM_TIMEOUT, VM_ERROR,
 };
 
 struct vm;
 
-int vm_new(const struct vm_config *c, struct vm **ret, struct err *e);
+/*
+ * vm_new - choose the engine and make memory, board and vCPUs; the kernel is loaded too, so that
+ * what is wrong with it is said here. c and all it points to must live as long as the machine.
+ * Errors: a sentence; nothing is left behind.
+ */
+MUST_CHECK int vm_new(const struct vm_config *c, struct vm **ret, struct err *e);
 void vm_free(struct vm *vm);
-/* vm_run - start the vCPU threads and wait for the end. e says why for VM_ERROR and the like. */
+
+/*
+ * vm_run - start the vCPU threads and wait for the end; reboots happen inside.
+ * e says in one sentence how the run ended; it is empty after VM_POWEROFF and VM_DEBUG_EXIT.
+ * Threads: one that is not a vCPU's; once.
+ */
 enum vm_end vm_run(struct vm *vm, struct err *e);
+
 /* vm_stop - end the run; the first reason wins. Any thread, async-signal-unsafe. */
 void vm_stop(struct vm *vm, enum vm_end why, const char *fmt, ...) PRINTF(3, 4);
+
 u8 vm_exit_value(const struct vm *vm); /* value written to port 0xF4 */
-void vm_power_button(struct vm *vm);
-/* vm_serial_in - bytes for serial port i; returns how many were taken (the rest: later). */
+
+void vm_power_button(struct vm *vm); /* any thread but a vCPU's */
+
+/* vm_serial_in - bytes for serial port i; returns how many were taken (the rest: later). Any
+ * thread but a vCPU's. */
 size_t vm_serial_in(struct vm *vm, unsigned i, const u8 *buf, size_t len);
-void vm_stats(struct vm *vm, struct stats *ret);
-const char *vm_engine_name(const struct vm *vm);
+
+/* vm_serial_break - a break condition on port i's line: Linux's magic SysRq. Any thread but a vCPU's. */
+void vm_serial_break(struct vm *vm, unsigned i);
+
+void vm_stats(struct vm *vm, struct stats *ret); /* of all vCPUs together; any thread */
+
+const char *vm_engine_name(const struct vm *vm); /* "soft", "kvm" */
+
+/* vm_engine_note - why auto did not choose KVM, a sentence for the user; "" when it did or was not
+ * asked to choose. */
+const char *vm_engine_note(const struct vm *vm);
+
+/* vm_boot_report - what boot_load() recognized. */
+const struct boot_report *vm_boot_report(const struct vm *vm);
 
 #endif
