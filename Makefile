@@ -38,7 +38,7 @@ LIB  := $(B)/libpandok.a
 .DELETE_ON_ERROR:
 .SECONDEXPANSION:
 .SECONDARY:
-.PHONY: all help run deps test check soak test-fresh bench install uninstall tour Beer Puppy clean FORCE unit fuzz lib
+.PHONY: all help run deps test check soak test-fresh bench install uninstall tour Beer Puppy clean FORCE unit fuzz lib light
 
 all: $(PROG) ## build ./pandok (the default)
 
@@ -84,16 +84,22 @@ $(LIB): $(filter-out $(B)/obj/cli/main.o,$(OBJ))
 
 lib: $(LIB)
 
+light: $(patsubst src/%.c,$(B)/obj/%.o,$(wildcard $(LIGHT))) $(wildcard src/soft/light*.S)
+	@tools/light $(filter %.o,$^)
+
 $(PROG): $(OBJ)
 	$(CC) $(LDFLAGS) -o $@ $(OBJ) $(LDLIBS)
 
 # ---- tests ------------------------------------------------------------------------------
-# A test says which sources it stands on in a comment: "@links src/base/*.c src/mem/walk.c".
+# A test says which sources it stands on in a comment: "@links src/base src/mem/walk.c" (a folder is
+# all of its files).
 # Without one it is linked with everything but main().
 
-links     = $(wildcard $(shell sed -n '/@links/{s/^.*@links *//;s/ *\*\/ *$$//;p}' $1 2>/dev/null))
-unit_objs = $(or $(patsubst src/%.c,$(B)/obj/%.o,$(call links,$1)),$(LIB))
-fuzz_objs = $(patsubst src/%.c,$(B)/fuzz/obj/%.o,$(or $(call links,$1),$(filter-out src/cli/%,$(SRC))))
+links     = $(foreach f,$(shell sed -n '/@links/{s/^.*@links *//;s/ *\*\/ *$$//;p}' $1 2>/dev/null),\
+	$(if $(filter %.c %.S,$f),$f,$(wildcard $f/*.c $f/*.S)))
+objects   = $(patsubst src/%.S,$1/%.S.o,$(patsubst src/%.c,$1/%.o,$2))
+unit_objs = $(or $(call objects,$(B)/obj,$(call links,$1)),$(LIB))
+fuzz_objs = $(call objects,$(B)/fuzz/obj,$(or $(call links,$1),$(filter-out src/cli/%,$(SRC) $(ASM))))
 
 UNIT := $(patsubst test/unit/%.c,$(B)/unit/%,$(wildcard test/unit/*.c))
 FUZZ := $(patsubst test/fuzz/%.c,$(B)/fuzz/%,$(wildcard test/fuzz/fuzz_*.c))
@@ -111,6 +117,10 @@ FUZZFLAGS := -std=gnu17 -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-
 $(B)/fuzz/obj/%.o: src/%.c | build/deps/test $(GEN)
 	@mkdir -p $(@D)
 	$(CLANG) $(FUZZFLAGS) $(CPPFLAGS) -MMD -MP -c -o $@ $<
+
+$(B)/fuzz/obj/%.S.o: src/%.S | build/deps/test
+	@mkdir -p $(@D)
+	$(CLANG) $(CPPFLAGS) -g -MMD -MP -c -o $@ $<
 
 $(B)/fuzz/%: test/fuzz/%.c $$(call fuzz_objs,test/fuzz/$$*.c) | build/deps/test $(GEN)
 	@mkdir -p $(@D)

@@ -4,6 +4,14 @@
 
 #include "base/types.h"
 
+/*P:100 Who is to blame decides what happens
+ * A program like this meets three kinds of trouble. Our own mistakes end the process at once, with
+ * a place: BUG_ON. A guest's mistakes are no trouble at all; it gets what the hardware would do.
+ * What is left is the host's or the user's, and it travels up as a negative errno with one
+ * sentence, which err_in() gives its place on the way: "disk 1: cannot open 'x': No such file".
+ * Only the command line shows it to anybody.
+ * @test err_in_adds_the_place
+ */
 struct err {
 	char text[512]; /* no full stop, no newline; empty: no error */
 };

@@ -4,6 +4,12 @@
 
 #include "base/types.h"
 
+/*P:200 A line for somebody who watches
+ * A log line never carries a failure and nothing reads it but a person. Each part of the program
+ * has a channel, channels are rows of one table, and a level can be changed while the guest runs.
+ * What happens too often for a line is a counter, a row in stat.h.
+ * @test log_set_changes_all_or_nothing
+ */
 enum log_level { LOG_OFF, LOG_WARN, LOG_INFO, LOG_DEBUG, LOG_TRACE };
 
 /* One row a channel: name, what it tells. */

@@ -1,0 +1,88 @@
+#!/bin/sh
+# test.sh - runs every test/X/run and counts. Knows no test; test/README.md has the protocol.
+#   usage: tools/test.sh fast|full|soak [FOLDER...]
+# The last line is "N passed, N failed, N skipped"; the status is 1 when one failed.
+set -u
+
+tier=${1:?usage: tools/test.sh fast|full|soak [FOLDER...]}
+shift
+cd "$(dirname "$0")/.." || exit 1
+
+order="tools unit golden guest diff fuzz boot kvm"
+if [ $# -eq 0 ]; then
+	for f in test/*/run; do
+		f=${f#test/}; f=${f%/run}
+		case " $order bench " in *" $f "*) ;; *) order="$order $f" ;; esac
+	done
+	set -- $order
+fi
+
+top=$(mktemp -d "${TMPDIR:-/tmp}/pandok-test.XXXXXX") || exit 1
+chmod 755 "$top"
+trap 'rm -rf "$top"' EXIT
+trap 'exit 130' INT TERM
+
+# Tests run a copy that an unprivileged user can reach wherever the tree lies.
+B=${B:-build} SAN=${SAN:-}
+if [ -x "${PROG:-./pandok}" ]; then
+	cp "${PROG:-./pandok}" "$top/pandok"
+	PROG=$top/pandok
+else
+	PROG=/nonexistent/pandok
+fi
+cp tools/unprivileged "$top/unprivileged"
+UNPRIV=$top/unprivileged
+export PROG B SAN UNPRIV
+
+# Name each line of a folder's report by its folder; the counts are made from the log.
+relay() {
+	awk -v folder="$1" '
+	/^(ok|FAIL|SKIP) / { sub(/ /, " " folder ": ") }
+	{ print; fflush() }' | tee -a "$top/log"
+}
+
+run_folder() {
+	OUT=$top/$1
+	mkdir "$OUT"
+	[ "$(id -u)" != 0 ] || chown 65534:65534 "$OUT"
+	export OUT
+	limit=$(sed -n 's/^# time: *//p;20q' "test/$1/run" | head -n 1)
+	[ "$tier" = soak ] && limit=36000
+	began=$(date +%s)
+	{
+		timeout -k 10 "${limit:-300}" "test/$1/run" "$tier" </dev/null
+		echo $? >"$top/status"
+	} | relay "$1"
+	status=$(cat "$top/status")
+	if [ "$status" = 124 ] || [ "$status" = 137 ]; then
+		echo "FAIL time: still running after ${limit:-300} s" | relay "$1"
+	elif [ "$status" != 0 ] && ! grep -q "^FAIL $1: " "$top/log"; then
+		echo "FAIL run: ended with status $status" | relay "$1"
+	fi
+	echo "# $1: $(($(date +%s) - began)) s"
+	grep -q "^FAIL $1: " "$top/log" && keep "$1"
+	rm -rf "$OUT"
+}
+
+# What a failed folder left behind is worth a look.
+keep() {
+	rm -rf "build/failed/$1"
+	mkdir -p build/failed
+	find "$top/$1" -size +64M -type f -delete
+	cp -r "$top/$1" "build/failed/$1" && echo "# what it left behind: build/failed/$1"
+}
+
+: >"$top/log"
+for folder; do
+	[ -x "test/$folder/run" ] || continue
+	run_folder "$folder"
+done
+
+count() { grep -c "^$1 " "$top/log"; }
+failed=$(count FAIL)
+if [ "$failed" != 0 ]; then
+	echo
+	grep '^FAIL ' "$top/log"
+fi
+echo "$(count ok) passed, $failed failed, $(count SKIP) skipped"
+[ "$failed" = 0 ]
