@@ -1,7 +1,6 @@
 /* mem.c - the guest's RAM and ROM: a handful of host mappings, found by guest-physical address. */
 #include "mem/mem.h"
 
-#include <cpuid.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -58,16 +57,6 @@ static int block_add(struct mem *m, gpa_t at, u64 len, bool rom, struct err *e)
 	return 0;
 }
 
-/* Bits of a physical address on this host: what CPUID tells the guest, too. */
-static u8 host_phys_bits(void)
-{
-	unsigned a, b, c, d;
-
-	if (!__get_cpuid(0x80000008, &a, &b, &c, &d))
-		return 36;
-	return (u8)a;
-}
-
 int mem_new(u64 ram, struct mem **ret, struct err *e)
 {
 	u64 low = ram < MEM_LOW_MAX ? ram : MEM_LOW_MAX;
@@ -82,7 +71,6 @@ int mem_new(u64 ram, struct mem **ret, struct err *e)
 	if (!m)
 		return err_set(e, -ENOMEM, "out of memory");
 	m->ram = ram;
-	m->phys_bits = host_phys_bits();
 	rc = block_add(m, GPA(0), low, false, e);
 	if (!rc && ram > low)
 		rc = block_add(m, GPA(MEM_HIGH), ram - low, false, e);

@@ -18,7 +18,6 @@ struct mem_block {
 
 struct mem {
 	u64 ram; /* bytes of RAM in all */
-	u8 phys_bits; /* width of a physical address; higher bits in page tables are reserved */
 	unsigned n;
 	struct mem_block block[MEM_BLOCKS]; /* fixed before any vCPU runs */
 	void (*written)(void *ctx, gpa_t at, u64 len);

@@ -3,7 +3,7 @@
 
 #include <errno.h>
 
-#include "x86/bits.h"
+#include "x86/x86.h"
 
 /*M:200 A page walk
  * The processor reads one entry a level, from CR3 down to the page; each level may narrow what the
@@ -72,9 +72,9 @@ static bool entry_mark(u8 *host, unsigned size, u64 old, u64 bits)
 }
 
 /* Bits of a PAE or 4-level entry that must be zero. level 1 is the page table. SDM 3A 4.4, 4.5. */
-static u64 reserved_pae(const struct mem *m, const struct paging *p, unsigned level, bool leaf)
+static u64 reserved_pae(const struct paging *p, unsigned level, bool leaf)
 {
-	u64 mask = ((1ull << 52) - 1) & ~((1ull << m->phys_bits) - 1);
+	u64 mask = ((1ull << 52) - 1) & ~((1ull << CPUID_PHYS_BITS) - 1);
 
 	if (!(p->efer & EFER_NXE))
 		mask |= PTE_NX;
@@ -92,14 +92,10 @@ static u64 reserved_pae(const struct mem *m, const struct paging *p, unsigned le
 	return mask;
 }
 
-static u64 reserved_32(const struct mem *m, unsigned level, bool leaf)
+/* PSE-36: bits 13 to 20 of a 4 MiB page's entry are address bits 32 to 39. SDM 3A 4.3. */
+static u64 reserved_32(unsigned level, bool leaf)
 {
-	unsigned wide = m->phys_bits > 40 ? 40 : m->phys_bits;
-
-	if (level == 1 || !leaf)
-		return 0;
-	/* PSE-36: bits 13 to 20 are address bits 32 to 39, those that exist. SDM 3A 4.3. */
-	return 1 << 21 | (0x1fe000 & ~(((1ull << (wide - 32)) - 1) << 13));
+	return level == 2 && leaf ? 1 << 21 : 0;
 }
 
 static bool is_leaf(const struct paging *p, const struct format *f, unsigned level, u64 entry)
@@ -158,7 +154,7 @@ static int descend(struct mem *m, const struct paging *p, const struct format *f
 		if (!(entry & PTE_P))
 			return -EFAULT;
 		leaf = is_leaf(p, f, level, entry);
-		rsvd = f->pae ? reserved_pae(m, p, level, leaf) : reserved_32(m, level, leaf);
+		rsvd = f->pae ? reserved_pae(p, level, leaf) : reserved_32(level, leaf);
 		if (entry & rsvd) {
 			w->error = PF_P | PF_RSVD;
 			return -EFAULT;

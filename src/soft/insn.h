@@ -25,7 +25,10 @@ struct insn {
 	u8 base, index; /* 0..15, REG_NONE or REG_RIP */
 	u8 scale;     /* 1, 2, 4, 8 */
 	u8 msize;     /* bytes of the memory operand, 0 when it has none or none of fixed size */
+	u8 vvvv;      /* VEX.vvvv as a register number 0..15 */
+	u8 vlen;      /* bytes of a vector: 16 or 32 (VEX.L); 0 without VEX */
 	bool has_modrm, is_mem, lock, rex;
+	bool wide;    /* REX.W or VEX.W */
 };
 
 #endif

@@ -16,7 +16,7 @@ enum step {
 	STEP_NEXT,  /* done; the caller advances rip by in->len */
 	STEP_JUMP,  /* done; rip (and perhaps the mode) was set */
 	STEP_FAULT, /* nothing was changed but by completed iterations; soft_fault() has the exception */
-	STEP_EXIT,  /* leave run(): soft_exit() was called */
+	STEP_EXIT,  /* done; the caller advances rip by in->len and leaves run(): soft_exit() was called */
 	STEP_AGAIN, /* an iteration was done, rip stays (long string instruction); look at events */
 };
 
@@ -35,6 +35,9 @@ enum step soft_fault(struct soft_vcpu *s, u8 vec, bool has_err, u32 err);
 static inline enum step fault_ud(struct soft_vcpu *s) { return soft_fault(s, EXC_UD, false, 0); }
 static inline enum step fault_gp(struct soft_vcpu *s, u32 err) { return soft_fault(s, EXC_GP, true, err); }
 
+/* The exception that soft_fault() noted last. */
+struct fault *soft_fault_noted(struct soft_vcpu *s);
+
 /* Leave run() with this exit after the present instruction; returns STEP_EXIT. */
 enum step soft_exit(struct soft_vcpu *s, enum run_exit why);
 
@@ -49,6 +52,28 @@ MUST_CHECK enum step lin_read(struct soft_vcpu *s, u64 lin, void *buf, unsigned 
 MUST_CHECK enum step lin_write(struct soft_vcpu *s, u64 lin, const void *buf, unsigned len, unsigned acc);
 /* lin_probe_w - would a write of this range fault? Sets accessed and dirty bits as one would. */
 MUST_CHECK enum step lin_probe_w(struct soft_vcpu *s, u64 lin, unsigned len, unsigned acc);
+
+/*
+ * lin_host - host address of the guest byte at lin, good to the end of its 4 KiB page, for a
+ * string run. acc as for lin_read, with ACC_W for a write (dirty bits are set then).
+ * NULL when lin_read or lin_write must do it: device, ROM, code page, or a fault (not noted).
+ */
+u8 *lin_host(struct soft_vcpu *s, u64 lin, unsigned acc);
+
+/*
+ * soft_call_out - called by a ROW_LIGHT function before it calls what is not light (the board, the
+ * log): saves the guest's vector state to v->xsave until translated code goes on. May be repeated.
+ */
+void soft_call_out(struct soft_vcpu *s);
+
+/* What CPUID is made from. */
+const struct cpuid_config *soft_cpuid(struct soft_vcpu *s);
+
+/* The guest's TSC now, v->tsc_offset included. */
+u64 soft_tsc(struct soft_vcpu *s);
+
+/* No interrupt is taken before the end of the next instruction (sti, mov ss, pop ss). */
+void soft_inhibit(struct soft_vcpu *s);
 
 /* ACC_USER when cpl is 3, else 0. */
 static inline unsigned acc_data(const struct vcpu *v) { return v->cpl == 3 ? ACC_USER : 0; }
@@ -81,6 +106,8 @@ static inline bool canonical(u64 a) { return (u64)((i64)(a << 16) >> 16) == a; }
 void soft_mode_changed(struct soft_vcpu *s);         /* CPL, CS/SS attributes, CR0, CR4, EFER, XCR0, AC, TF */
 void soft_tlb_flush(struct soft_vcpu *s, bool global); /* CR3 (false), CR0/CR4/EFER paging bits (true) */
 void soft_tlb_flush_page(struct soft_vcpu *s, u64 lin);
+/* v->cr3 was loaded, with a new PCID perhaps; keep: what is cached for that PCID stays valid. */
+void soft_tlb_cr3(struct soft_vcpu *s, bool keep);
 
 /* One row a mnemonic that is done in C: the instruction's function. */
 typedef enum step (*insn_fn)(struct soft_vcpu *s, const struct insn *in);

@@ -67,6 +67,10 @@ void vcpu_reset(struct vcpu *v)
 	v->rip = 0xfff0;
 	v->rflags = FL_1;
 	v->cpl = 0;
+	v->vendor = cpuid_host_amd() ? VENDOR_AMD : VENDOR_INTEL;
+	v->nmi_masked = false;
+	v->tsc_adjust = 0;
+	memset(v->msr_plain, 0, sizeof(v->msr_plain));
 	reset_segments(v);
 	reset_control(v);
 	reset_xsave(v);

@@ -30,6 +30,12 @@ struct dtr {
 	u16 limit;
 };
 
+/* Whose rules hold where AMD's and Intel's processors differ. */
+enum vendor { VENDOR_AMD, VENDOR_INTEL };
+
+/* MSRs that only hold what was written (MTRRs and the like); soft/sys_msr.c numbers them. */
+#define MSR_PLAIN_N 48
+
 enum vcpu_state { VCPU_RUNNING, VCPU_HALTED, VCPU_WAIT_SIPI };
 
 /* Reasons to look up from guest code, set by any thread with vcpu_post(). */
@@ -60,7 +66,12 @@ struct vcpu {
 	u64 tsc_offset; /* guest TSC = host TSC + this */
 	u32 pkru;
 	u8 cpl;
+	u8 vendor;       /* enum vendor: the host's */
+	bool nmi_masked; /* an NMI is being handled, until the next iret */
 	_Alignas(64) u8 xsave[XSAVE_SIZE]; /* standard (not compacted) format; SDM 1 13.4 */
+
+	u64 tsc_adjust;
+	u64 msr_plain[MSR_PLAIN_N];
 
 	unsigned index; /* also the local APIC id */
 	_Atomic u32 events;  /* EV_ bits; also the word a halted vCPU sleeps on */
