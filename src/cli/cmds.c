@@ -1,0 +1,47 @@
+/* cmds.c - the commands there are, one row each. */
+#include "cli/cli.h"
+
+#include <string.h>
+
+static const char run_more[] =
+	"KERNEL is a bzImage, or an ELF file with a PVH note, a Multiboot header or Linux's 64-bit\n"
+	"entry. What follows it is the kernel's command line. A Linux kernel whose command line names\n"
+	"no console is given console=ttyS0, which is this terminal.\n"
+	"\n"
+	"pandok SIZE KERNEL [ARGUMENT...] is the short form: SIZE is the memory (64, 64m, 1g), and\n"
+	"options may stand anywhere up to a lone '--', between the kernel's arguments too:\n"
+	"\n"
+	"  pandok 64m vmlinux --initrd=initrd.img root=/dev/vda\n"
+	"\n"
+	"At the terminal, Ctrl-A x quits, Ctrl-A p presses the power button, Ctrl-A h shows the rest.\n"
+	"Input that is no terminal is typed into the guest; its end is typed as Ctrl-D, until the\n"
+	"guest powers off.\n"
+	"\n"
+	"Exit status: 0 powered off or quit, 1 host or user error, 2 usage, 3 the guest panicked,\n"
+	"4 triple fault or nothing can wake the guest, 124 time limit; with --debug-exit the value v\n"
+	"that the guest writes to port 0xf4 gives 2v+1.\n";
+
+const struct cmd cmds[] = {
+	{ "run", "[OPTION...] KERNEL [ARGUMENT...]", "boot a kernel in a new machine", cmd_run,
+	  run_opts, run_more },
+	{ "check", "[OPTION...]", "say which engine would run here, and why", cmd_check,
+	  check_opts, NULL },
+	{ "help", "[OPTION...] [COMMAND]", "say what a command does", cmd_help, help_opts, NULL },
+	{ 0 },
+};
+
+const struct cmd *cmd_find(const char *name)
+{
+	for (const struct cmd *c = cmds; c->name; c++)
+		if (!strcmp(c->name, name))
+			return c;
+	return NULL;
+}
+
+const char *cmd_nearest(const char *name)
+{
+	for (const struct cmd *c = cmds; c->name; c++)
+		if (opt_distance(c->name, name) <= 1 + strlen(name) / 4)
+			return c->name;
+	return NULL;
+}
