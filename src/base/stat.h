@@ -32,7 +32,7 @@
 	X(hlt, "halts")                                            \
 	X(exits, "returns to the machine's run loop")
 
-enum stat {
+enum stat_id {
 #define X(name, help) STAT_##name,
 	STATS(X)
 #undef X
