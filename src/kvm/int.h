@@ -1,0 +1,62 @@
+/* int.h - the KVM engine's inside: file descriptors behind an engine and a vCPU. */
+#ifndef PANDOK_KVM_INT_H
+#define PANDOK_KVM_INT_H
+
+#include <linux/kvm.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/types.h>
+
+#include "mem/mem.h"
+#include "x86/x86.h"
+
+#define KVM_GSIS 24 /* pins of the in-kernel IOAPIC */
+
+/* Interrupts KVM_RUN; blocked everywhere else. */
+#define KVM_KICK_SIGNAL (SIGRTMIN + 1)
+
+struct kvm_engine {
+	struct engine base;
+	int dev_fd, vm_fd;
+	size_t run_size;      /* bytes of struct kvm_run's mapping */
+	pthread_mutex_t lock; /* guards slots */
+	unsigned slots;       /* memory blocks KVM knows */
+};
+
+struct kvm_vcpu {
+	struct vcpu base;
+	int fd;
+	struct kvm_run *run;
+	_Atomic pid_t tid;  /* of the thread in run(), 0 when none */
+	bool masked;        /* KVM_SET_SIGNAL_MASK was done */
+	u64 known_offset;   /* tsc_offset as last read */
+};
+
+static inline struct kvm_engine *kvm_engine_of(struct engine *en)
+{
+	return container_of(en, struct kvm_engine, base);
+}
+
+static inline struct kvm_vcpu *kvm_vcpu_of(struct vcpu *v)
+{
+	return container_of(v, struct kvm_vcpu, base);
+}
+
+/* kvm_map - tell KVM about memory blocks it does not know yet. Any thread. */
+int kvm_map(struct kvm_engine *k, struct err *e);
+
+/* kvm_cpuid_set - give the vCPU what KVM supports, cut to size. Before its first run. */
+int kvm_cpuid_set(struct kvm_engine *k, struct kvm_vcpu *kv, struct err *e);
+
+/* The ops that move state between struct vcpu and KVM. */
+void kvm_state_get(struct vcpu *v);
+void kvm_state_put(struct vcpu *v);
+
+/* kvm_state_init - MSRs that firmware would have set. Once, after kvm_cpuid_set(). */
+void kvm_state_init(struct kvm_vcpu *kv);
+
+/* The ops of the run loop. */
+enum run_exit kvm_vcpu_run(struct vcpu *v, struct err *e);
+void kvm_vcpu_kick(struct vcpu *v);
+
+#endif
