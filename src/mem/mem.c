@@ -91,6 +91,20 @@ void mem_free(struct mem *m)
 	free(m);
 }
 
+void mem_clear(struct mem *m)
+{
+	for (unsigned i = 0; i < m->n; i++) {
+		struct mem_block *b = &m->block[i];
+
+		if (b->rom)
+			continue;
+		/* Gives the pages back, too; only locked memory is refused. */
+		if (madvise(b->host, b->len, MADV_DONTNEED) < 0)
+			memset(b->host, 0, b->len);
+		mem_written(m, b->at, b->len);
+	}
+}
+
 int mem_add_rom(struct mem *m, gpa_t at, const void *data, u64 len, struct err *e)
 {
 	u64 room = (len + GUEST_PAGE_SIZE - 1) & ~(GUEST_PAGE_SIZE - 1);

@@ -32,6 +32,9 @@ struct mem {
 int mem_new(u64 ram, struct mem **ret, struct err *e);
 void mem_free(struct mem *m);
 
+/* mem_clear - RAM is zero again, as after power-on; ends in mem_written. No vCPU runs. */
+void mem_clear(struct mem *m);
+
 /* mem_add_rom - put len bytes (copied) at a page-aligned place outside RAM. */
 int mem_add_rom(struct mem *m, gpa_t at, const void *data, u64 len, struct err *e);
 
