@@ -1,0 +1,193 @@
+/* options.c - the options of `run`, and which words of its command line are whose. */
+#include "cli/options.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/cli.h"
+#include "vm/vm.h"
+
+#define ROW(name, arg, kind, field) name, arg, kind, 0, offsetof(struct options, field)
+#define ROW_HERE(name, arg, kind, field) name, arg, kind, OPT_NOT_IN_FILE, offsetof(struct options, field)
+
+const struct opt run_opts[] = {
+	{ ROW("memory", "SIZE", OPT_SIZE, memory), MIB(1), GIB(1024),
+	  "memory of the guest: 64, 64m, 1g (default 512m)" },
+	{ ROW("cpus", "N", OPT_NUMBER, cpus), 1, 0, "virtual processors (default 1)" },
+	{ ROW("initrd", "FILE", OPT_LIST, initrd), 0, 0,
+	  "initial RAM disk; several are joined, or are a Multiboot kernel's modules" },
+	{ ROW("append", "TEXT", OPT_TEXT, append), 0, 0,
+	  "kernel command line, before the kernel's arguments" },
+	{ ROW("engine", "auto|soft|kvm", OPT_CHOICE, engine), 0, 0,
+	  "what runs the guest's code: auto takes KVM where it works, else the translator" },
+	{ ROW("serial", "WHERE", OPT_TEXT, serial), 0, 0,
+	  "the serial console: stdio (default), null, file:PATH, unix:PATH, pty" },
+	{ ROW("console-log", "FILE", OPT_TEXT, console_log), 0, 0,
+	  "write all that the guest prints on the console to FILE too" },
+	{ ROW("block", "FILE", OPT_LIST, block), 0, 0, "a disk (not yet)" },
+	{ ROW("no-reboot", NULL, OPT_FLAG, no_reboot), 0, 0, "end when the guest reboots" },
+	{ ROW("on-triple-fault", "stop|reset", OPT_CHOICE, on_triple_fault), 0, 0,
+	  "what a triple fault does (default stop)" },
+	{ ROW("timeout", "SECONDS", OPT_TIME, timeout_ns), 1, 0,
+	  "end after so long, with exit status 124" },
+	{ ROW("debug-exit", NULL, OPT_FLAG, debug_exit), 0, 0,
+	  "a write of v to port 0xf4 ends with exit status 2v+1" },
+	{ ROW("log", "LEVELS", OPT_TEXT, log), 0, 0,
+	  "what to tell while running: 'debug', or 'irq=trace,vm=info'" },
+	{ ROW("stats", NULL, OPT_FLAG, stats), 0, 0, "show the counters at the end" },
+	{ ROW("single-step", NULL, OPT_FLAG, single_step), 0, 0,
+	  "soft: translate one instruction at a time, with nothing optimized" },
+	{ ROW("deterministic", NULL, OPT_FLAG, deterministic), 0, 0,
+	  "soft: time is counted in instructions; equal runs are equal" },
+	{ ROW("digest", "FILE", OPT_TEXT, digest), 0, 0,
+	  "deterministic: write 'instructions digest rip' lines to FILE" },
+	{ ROW("digest-every", "N", OPT_NUMBER, digest_every), 1, 0,
+	  "instructions from one digest to the next (default 1000000)" },
+	{ ROW_HERE("config", "FILE", OPT_TEXT, config), 0, 0,
+	  "read options from FILE first, lines of 'name = value'" },
+	{ ROW_HERE("help", NULL, OPT_FLAG, help), 0, 0, "show this" },
+	{ ROW_HERE("version", NULL, OPT_FLAG, version), 0, 0, "show the version" },
+	{ 0 },
+};
+
+static void set_defaults(struct options *o)
+{
+	*o = (struct options){ .memory = MIB(512), .cpus = 1, .digest_every = 1000000 };
+}
+
+static int add_word(char **line, const char *word, struct err *e)
+{
+	size_t n = *line ? strlen(*line) + 1 : 0;
+	char *longer = realloc(*line, n + strlen(word) + 1);
+
+	if (!longer)
+		return err_set(e, -ENOMEM, "out of memory");
+	if (n)
+		longer[n - 1] = ' ';
+	strcpy(longer + n, word);
+	*line = longer;
+	return 0;
+}
+
+/* Words so far that are no options: lguest's form has the size first. */
+struct words {
+	bool lguest;
+	bool closed; /* a lone "--" was seen: no more options */
+	bool sized;
+};
+
+static int take_word(struct options *o, struct words *w, const char *word, struct err *e)
+{
+	if (w->lguest && !w->sized) {
+		if (opt_size(word, &o->memory) < 0)
+			return err_set(e, -EINVAL, "'%s' is neither a command nor a size such as 64m",
+				       word);
+		w->sized = true;
+		return 0;
+	}
+	if (!o->kernel) {
+		o->kernel = word;
+		return 0;
+	}
+	/* In this form the word would be the kernel's, which is hardly what was meant. */
+	if (!w->lguest && !w->closed && opt_find(run_opts, word))
+		return err_set(e, -EINVAL, "option '%s' stands after the kernel: put it before, or "
+			       "'--' before it if it is for the guest", word);
+	return add_word(&o->cmdline, word, e);
+}
+
+/* "--" ends the options. Behind the kernel it is the kernel's word too: Linux hands what follows to
+ * init. */
+static int take_dashes(struct options *o, struct words *w, struct err *e)
+{
+	w->closed = true;
+	return o->kernel ? add_word(&o->cmdline, "--", e) : 0;
+}
+
+static bool is_option(const struct options *o, const struct words *w, const char *word)
+{
+	return !strncmp(word, "--", 2) && !w->closed && (w->lguest || !o->kernel);
+}
+
+static int parse_words(int argc, char **argv, bool lguest, struct options *o, struct err *e)
+{
+	struct words w = { .lguest = lguest };
+	int rc = 0;
+
+	for (int i = 1; i < argc && !rc;) {
+		if (!strcmp(argv[i], "--") && !w.closed) {
+			rc = take_dashes(o, &w, e);
+			i++;
+		} else if (is_option(o, &w, argv[i])) {
+			rc = opt_take(run_opts, o, argc, argv, &i, e);
+		} else {
+			rc = take_word(o, &w, argv[i++], e);
+		}
+	}
+	return rc;
+}
+
+/* --append comes first, as if its words stood before the kernel's arguments. */
+static int join_append(struct options *o, struct err *e)
+{
+	char *line = NULL;
+	int rc = 0;
+
+	if (o->append)
+		rc = add_word(&line, o->append, e);
+	if (!rc && (o->cmdline || !line))
+		rc = add_word(&line, o->cmdline ? o->cmdline : "", e);
+	if (rc) {
+		free(line);
+		return rc;
+	}
+	free(o->cmdline);
+	o->cmdline = line;
+	return 0;
+}
+
+static int check(const struct options *o, struct err *e)
+{
+	if (!o->kernel)
+		return err_set(e, -EINVAL, "no kernel given");
+	if (o->block.n)
+		return err_set(e, -EINVAL, "--block: this version has no disks yet");
+	if (o->cpus > 1)
+		return err_set(e, -EINVAL, "--cpus: this version runs one processor only");
+	if (o->digest && !o->deterministic)
+		return err_set(e, -EINVAL, "--digest needs --deterministic");
+	if (o->engine == VM_ENGINE_KVM && (o->deterministic || o->single_step))
+		return err_set(e, -EINVAL, "--deterministic and --single-step need --engine soft");
+	return 0;
+}
+
+int options_parse(int argc, char **argv, bool lguest, struct options *ret, struct err *e)
+{
+	struct options first;
+	int rc;
+
+	set_defaults(ret);
+	set_defaults(&first);
+	rc = parse_words(argc, argv, lguest, &first, e);
+	if (!rc && first.config) {
+		rc = opt_file(run_opts, ret, first.config, e);
+		if (rc)
+			rc = err_in(e, rc, "config");
+	}
+	options_free(&first);
+	if (!rc)
+		rc = parse_words(argc, argv, lguest, ret, e);
+	if (rc || ret->help || ret->version)
+		return rc;
+	rc = check(ret, e);
+	return rc ? rc : join_append(ret, e);
+}
+
+void options_free(struct options *o)
+{
+	opt_free(run_opts, o);
+	free(o->cmdline);
+	o->cmdline = NULL;
+}

@@ -1,0 +1,47 @@
+/* options.h - what the command line of `run` asks for. */
+#ifndef PANDOK_CLI_OPTIONS_H
+#define PANDOK_CLI_OPTIONS_H
+
+#include "base/err.h"
+#include "base/opt.h"
+#include "base/types.h"
+
+/* Filled by run_opts; texts are copies, freed by options_free(). */
+struct options {
+	bool help, version;
+	char *config;
+	u64 memory;    /* bytes */
+	u64 cpus;
+	struct opt_list initrd, block;
+	char *append;
+	unsigned engine; /* enum vm_engine */
+	char *serial;
+	char *console_log;
+	bool no_reboot;
+	unsigned on_triple_fault; /* enum triple_fault */
+	u64 timeout_ns;  /* 0: none */
+	char *log;
+	bool stats, single_step, deterministic, debug_exit;
+	char *digest;
+	u64 digest_every;
+	/* Not options: */
+	const char *kernel; /* points into argv */
+	char *cmdline;      /* append and the kernel's arguments, with spaces between */
+};
+
+enum triple_fault { TRIPLE_FAULT_STOP, TRIPLE_FAULT_RESET };
+
+/*
+ * options_parse - read the words of `run`; where options may stand:
+ *   lguest false  before the kernel; all words after it are the kernel's arguments
+ *   lguest true   the first two words that are no options are size and kernel; options anywhere up
+ *                 to a lone "--", which is handed on to the kernel as the rest is
+ * A file given with --config is read first, so that the command line overrides it.
+ * Returns 0; -EINVAL when the user has to change the command line; errno for the file. Free in
+ * both cases.
+ */
+MUST_CHECK int options_parse(int argc, char **argv, bool lguest, struct options *ret,
+			     struct err *e);
+void options_free(struct options *o);
+
+#endif
