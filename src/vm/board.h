@@ -30,6 +30,8 @@ struct board_calls {
 	void (*debug_byte)(void *ctx, u8 byte);    /* port 0xe9; may be NULL */
 	/* Serial port i can take bytes again after board_serial_in() took fewer; may be NULL. */
 	void (*serial_room)(void *ctx, unsigned i);
+	/* engine_host.digest, handed on without the lock; may be NULL. */
+	void (*digest)(void *ctx, struct vcpu *v, u64 icount);
 };
 
 struct board_config {
