@@ -1,0 +1,82 @@
+/* vm_int.h - the machine's inside, shared by the files that make, run and end it. */
+#ifndef PANDOK_VM_VM_INT_H
+#define PANDOK_VM_VM_INT_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "vm/board.h"
+#include "vm/vm.h"
+#include "vm/watch.h"
+
+/* A serial port's back end, with someone who reads along for a panic. */
+struct port {
+	struct serial_backend b; /* what the board sees */
+	struct serial_backend *to; /* NULL: bytes are only read along */
+	struct watch watch;
+	struct vm *vm;
+};
+
+struct vm {
+	struct vm_config config;
+	struct mem *mem;
+	struct board *board;
+	struct engine *engine;
+	const struct engine_ops *ops;
+	struct engine_host host;
+	struct vcpu **vcpu; /* config.ncpus of them */
+	struct runner *runner;
+	struct port port[4];
+	struct boot_report report;
+	char note[320];
+	unsigned boots;          /* how often a kernel was loaded */
+	atomic_bool leave;       /* vCPU threads end at their next turn */
+	atomic_bool throttled;   /* a console is full: vCPU threads wait for it */
+	atomic_bool quiet_wanted; /* panicked: the time of each byte of output matters */
+	_Atomic u64 output_ns;   /* when the last byte came, CLOCK_MONOTONIC */
+	_Atomic u8 exit_value;
+
+	/* Taken with the board's lock held by those the board calls; call no board_ under it. */
+	pthread_mutex_t lock;
+	pthread_cond_t changed;  /* CLOCK_MONOTONIC */
+	bool ended;
+	enum vm_end why;
+	char text[400];
+	bool reset_wanted;
+	char reset_how[64];
+	bool panicked, panic_over; /* over: the guest has said its last word */
+	u64 panic_ns;
+	char panic_text[200];
+	unsigned ndead;          /* vCPUs that only an NMI, INIT or SIPI can wake */
+};
+
+/* A vCPU's thread. */
+struct runner {
+	struct vm *vm;
+	struct vcpu *v;
+	pthread_t thread;
+};
+
+/* engine_pick.c: ops for what c asks; note (size bytes) says why auto did not take KVM. */
+int vm_engine_pick(const struct vm_config *c, const struct engine_ops **ret, char *note, size_t size,
+		   struct err *e);
+
+/* vm.c: memory cleared, tables and kernel in place, every vCPU as after power-on. */
+int vm_load(struct vm *vm, struct err *e);
+
+/* vcpu_loop.c: the thread of a vCPU (arg: struct runner) until vm->leave. */
+void *vm_vcpu_main(void *arg);
+
+/* life.c */
+void vm_calls(struct vm *vm, struct board_calls *ret); /* what the board may tell us */
+void vm_post_all(struct vm *vm, u32 events);
+void vm_reset_request(struct vm *vm, const char *how);
+void vm_panicked(struct vm *vm, const char *text); /* the guest says that it panicked */
+void vm_port_init(struct vm *vm, unsigned i);
+
+/* digest.c: a 64-bit digest of everything in v that the guest's program can see. */
+u64 vm_digest_of(const struct vcpu *v);
+
+u64 vm_host_ns(void); /* CLOCK_MONOTONIC */
+
+#endif
