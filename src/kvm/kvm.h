@@ -16,7 +16,7 @@ struct kvm_verdict {
 	bool usable;  /* the probe's guest ran to its end: a stock kernel will run */
 	unsigned ms;  /* how long the probe's guest ran */
 	char step[64]; /* the step that failed; empty when none did */
-	char why[256]; /* one sentence, no full stop; also when usable */
+	char why[320]; /* one sentence, no full stop; also when usable */
 	char fix[160]; /* what the user can do about it; empty when nothing */
 };
 

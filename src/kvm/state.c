@@ -163,12 +163,9 @@ static void msrs_put(struct kvm_vcpu *kv)
 void kvm_state_init(struct kvm_vcpu *kv)
 {
 	u64 mtrr = 1 << 11 | 1 << 10 | 6; /* enabled, all memory write-back: SDM 3A 11.11.2.1 */
-	u64 hwcr = 1 << 24; /* AMD: the TSC counts at P0's rate; Linux warns otherwise */
 	u64 tsc = 0;
 
 	msr_one(kv, KVM_SET_MSRS, 0x2ff, &mtrr);
-	if (cpuid_host_amd())
-		msr_one(kv, KVM_SET_MSRS, 0xc0010015, &hwcr);
 	if (msr_one(kv, KVM_GET_MSRS, MSR_TSC, &tsc))
 		kv->known_offset = kv->base.tsc_offset = tsc - __rdtsc();
 }
