@@ -32,6 +32,9 @@ void finish(void) __attribute__((noreturn));           /* totals, then port 0xF4
 /* QEMU's TCG deviates from the manuals here and there. When the command line has the word
  * "tcg" (QEMU itself, and KVM inside it), such a check is skipped. */
 bool on_tcg(void);
+void check_hw(const char *name, bool ok); /* as check and check_fault; skipped on TCG */
+void check_fault_hw(const char *name, unsigned vec, ulong err);
+void check_pf_hw(const char *name, ulong err, ulong cr2);
 bool cmdline_has(const char *word);
 u64 ram_top(void); /* end of the highest RAM below 4 GiB */
 
@@ -44,8 +47,8 @@ struct frame {
 	ulong di, si, bp, bx, dx, cx, ax;
 	ulong vec, err, ip, cs, flags, sp, ss; /* 32-bit: sp and ss only from an outer ring */
 };
-extern struct frame last;  /* the exception caught last; vec is NO_FAULT when there was none */
-extern ulong last_at;      /* where its frame was on the stack */
+extern volatile struct frame last; /* the exception caught last; vec is NO_FAULT when there was none */
+extern volatile ulong last_at; /* where its frame was on the stack */
 extern ulong try_at, try_resume, try_sp;
 #define NO_FAULT 0x100
 
@@ -61,13 +64,14 @@ void on_trap(unsigned vec, trap_hook hook);
 #define GUEST_SP "%%esp"
 #endif
 /* TRY(code, operands...) - run code; an exception ends it and fills `last`. try_at is the
- * address of its first instruction. */
+ * address of its first instruction. The stack pointer is put back either way. */
 #define TRY(code, ...)                                                                        \
 	do {                                                                                  \
 		last.vec = NO_FAULT;                                                          \
 		asm volatile(GUEST_MOV "$771f, try_at\n\t" GUEST_MOV "$772f, try_resume\n\t"  \
 			     GUEST_MOV GUEST_SP ", try_sp\n771:\n\t" code                     \
-			     "\n772:\n\t" GUEST_MOV "$0, try_resume" __VA_ARGS__);            \
+			     "\n772:\n\t" GUEST_MOV "$0, try_resume\n\t" GUEST_MOV             \
+			     "try_sp, " GUEST_SP __VA_ARGS__);            \
 	} while (0)
 #define MEM : : : "memory", "cc"
 
@@ -98,8 +102,9 @@ void gdt_set(unsigned sel, u64 descriptor);
 #ifdef __x86_64__
 struct tss {
 	u32 reserved0;
-	u64 rsp[3], reserved1, ist[8]; /* ist[1]..ist[7]; ist[0] is reserved2's place */
-	u16 reserved3, reserved4, reserved5, iomap;
+	u64 rsp[3], ist[8]; /* ist[0] is reserved */
+	u64 reserved1;
+	u16 reserved2, iomap;
 	u8 bitmap[8192 + 1];
 } __attribute__((packed));
 extern struct tss tss;
@@ -143,6 +148,21 @@ extern u64 boot_l4[], boot_l3[], boot_l2[];
 u64 *pte_of(u64 va, unsigned level);
 void map(u64 va, u64 pa, u64 flags);                  /* 4 KiB, and INVLPG */
 void map_level(u64 va, u64 pa, u64 flags, unsigned level);
+
+/* Accesses of one byte that may fault, and calls into a page (whose fault is at va itself). */
+static inline void try_read(ulong va)
+{
+	TRY("movb (%0), %%al", : : "r"(va) : "eax", "memory");
+}
+static inline void try_write(ulong va)
+{
+	TRY("movb $0x5a, (%0)", : : "r"(va) : "memory");
+}
+static inline void try_call(ulong va)
+{
+	TRY("call *%0", : : "r"(va) : "eax", "ecx", "edx", "memory", "cc");
+}
+bool faulted_pf_at(ulong va, ulong err); /* instruction fetch from va: ip and cr2 are both va */
 
 /* ---- the processor ---- */
 #define CR_ACCESS(n)                                                                          \

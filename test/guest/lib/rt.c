@@ -10,8 +10,9 @@
 void rt_start(void) __attribute__((noreturn));
 void trap(struct frame *f);
 
-struct frame last = { .vec = NO_FAULT };
-ulong last_at, try_at, try_resume, try_sp;
+volatile struct frame last = { .vec = NO_FAULT };
+volatile ulong last_at;
+ulong try_at, try_resume, try_sp;
 static trap_hook hooks[256];
 static unsigned n_ok, n_fail, n_skip;
 static bool to_debug_console;
@@ -85,16 +86,6 @@ static void print_last(void)
 void check(const char *name, bool ok)
 {
 	report(ok ? "ok " : "FAIL ", name);
-	if (ok)
-		n_ok++;
-	else
-		n_fail++;
-	print("\n");
-}
-
-static void check_last(const char *name, bool ok)
-{
-	report(ok ? "ok " : "FAIL ", name);
 	if (ok) {
 		n_ok++;
 	} else {
@@ -135,17 +126,40 @@ bool faulted(unsigned vec, ulong err)
 
 void check_fault(const char *name, unsigned vec, ulong err)
 {
-	check_last(name, faulted(vec, err));
+	check(name, faulted(vec, err));
+}
+
+void check_hw(const char *name, bool ok)
+{
+	if (on_tcg())
+		skip(name, "TCG deviates from the manual");
+	else
+		check(name, ok);
+}
+
+void check_fault_hw(const char *name, unsigned vec, ulong err)
+{
+	check_hw(name, faulted(vec, err));
 }
 
 void check_pf(const char *name, ulong err, ulong cr2)
 {
-	check_last(name, faulted(PF, err) && last.cr2 == cr2);
+	check(name, faulted(PF, err) && last.cr2 == cr2);
+}
+
+void check_pf_hw(const char *name, ulong err, ulong cr2)
+{
+	check_hw(name, faulted(PF, err) && last.cr2 == cr2);
+}
+
+bool faulted_pf_at(ulong va, ulong err)
+{
+	return last.vec == PF && last.err == err && last.cr2 == va && last.ip == va;
 }
 
 void check_none(const char *name)
 {
-	check_last(name, last.vec == NO_FAULT);
+	check(name, last.vec == NO_FAULT);
 }
 
 void on_trap(unsigned vec, trap_hook hook)
