@@ -1,6 +1,9 @@
-/* dev.h - front of this folder: the bus, interrupt lines, timers, and how a device is made. */
+/* dev.h - front of this folder: the bus, interrupt lines, timers, and how a device is made.
+ * Everything here runs with the board's lock held unless a comment says otherwise. */
 #ifndef PANDOK_DEV_DEV_H
 #define PANDOK_DEV_DEV_H
+
+#include <pthread.h>
 
 #include "base/err.h"
 #include "base/types.h"
@@ -22,9 +25,38 @@ struct timer {
 	struct clock *clock;
 };
 
+/* No device asks the host for wake-ups closer together than this, whatever the guest programs. */
+#define TIMER_PERIOD_MIN_NS 50000u
+
+/*
+ * clock_new - a clock at 0 ns that runs, with a thread that fires timers under lock; or a manual
+ * one, moved by clock_set() alone.
+ *   lock   the board's, initialized, not held
+ */
+MUST_CHECK int clock_new(bool manual, pthread_mutex_t *lock, struct clock **ret, struct err *e);
+void clock_free(struct clock *c); /* lock not held */
+
 u64 clock_now(struct clock *c);
-void timer_arm(struct timer *t, u64 at_ns); /* moves it when it was armed */
+/* clock_set - manual clocks: time is ns now (never backwards); due timers fire in their order. */
+void clock_set(struct clock *c, u64 ns);
+u64 clock_next(const struct clock *c); /* when the first timer is due; UINT64_MAX: none armed */
+/* clock_wall - the date at guest time 0, in ns since 1970; the host's, fixed when manual. */
+u64 clock_wall(const struct clock *c);
+/* Guest time stands still between stop and start. */
+void clock_stop(struct clock *c);
+void clock_start(struct clock *c);
+
+void timer_init(struct timer *t, struct clock *c, void (*fire)(struct timer *t));
+void timer_arm(struct timer *t, u64 at_ns); /* moves it when it was armed; UINT64_MAX cancels */
 void timer_cancel(struct timer *t);
+
+/* mul_div - a * b / c without losing bits of the product; saturates. */
+static inline u64 mul_div(u64 a, u64 b, u64 c)
+{
+	unsigned __int128 r = (unsigned __int128)a * b / c;
+
+	return r > UINT64_MAX ? UINT64_MAX : (u64)r;
+}
 
 /* ---- devices ---- */
 enum dev_space { DEV_NONE, DEV_PIO, DEV_MMIO };
@@ -44,6 +76,8 @@ struct dev_field { /* what a snapshot saves and `info dev` shows */
 	u16 size;   /* bytes; a multiple of the kind's */
 	u8 kind;
 };
+#define FIELD(type, member, k) \
+	{ #member, offsetof(struct type, member), sizeof(((struct type *)0)->member), FIELD_##k }
 
 struct dev;
 struct dev_ops {
@@ -60,6 +94,40 @@ struct dev {
 	const struct dev_ops *ops;
 	void *state;
 	struct clock *clock;
+	u64 at; /* added to the base of each region: a kind that a machine has several of */
 };
+
+/* Every kind of device there is; ends with NULL. */
+extern const struct dev_ops *const dev_kinds[];
+
+/* dev_init - zeroed state of that kind; wire it, then reset it. -ENOMEM with a sentence. */
+MUST_CHECK int dev_init(struct dev *d, const struct dev_ops *ops, struct clock *c, u64 at,
+			struct err *e);
+void dev_fini(struct dev *d); /* cancel no timers: the clock goes with the devices */
+
+/* dev_read/dev_write - one access to the regions of this device alone, as the bus would do it. */
+u64 dev_read(struct dev *d, enum dev_space space, u64 at, unsigned size);
+void dev_write(struct dev *d, enum dev_space space, u64 at, unsigned size, u64 val);
+
+/* ---- the bus ---- */
+struct bus;
+
+MUST_CHECK int bus_new(struct bus **ret, struct err *e);
+void bus_free(struct bus *b);
+/* bus_add - make all regions of d answer. -EBUSY when one overlaps, -ENOSPC. */
+MUST_CHECK int bus_add(struct bus *b, struct dev *d, struct err *e);
+/* bus_map - make one region answer; number is what d's functions get. -EBUSY, -ENOSPC, silently. */
+MUST_CHECK int bus_map(struct bus *b, const struct dev_region *r, struct dev *d, unsigned number);
+void bus_unmap(struct bus *b, struct dev *d, unsigned number);
+/*
+ * bus_read/bus_write - size 1, 2, 4 or 8, any address. What nobody claims reads all ones and takes
+ * writes silently; an access that a region does not allow is split where it may be.
+ */
+u64 bus_read(const struct bus *b, enum dev_space space, u64 at, unsigned size);
+void bus_write(const struct bus *b, enum dev_space space, u64 at, unsigned size, u64 val);
+
+#include "dev/apic.h"
+#include "dev/pc.h"
+#include "dev/pci.h"
 
 #endif

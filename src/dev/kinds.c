@@ -1,0 +1,21 @@
+/* kinds.c - the list of every kind of device. */
+#include "dev/dev.h"
+
+const struct dev_ops *const dev_kinds[] = {
+	&pic_ops,
+	&pit_ops,
+	&rtc_ops,
+	&uart_ops,
+	&kbd_ops,
+	&reset_ops,
+	&lapic_ops,
+	&ioapic_ops,
+	&pci_ops,
+	&pm_ops,
+	&pmtimer_ops,
+	&pvpanic_ops,
+	&debugcon_ops,
+	&debugexit_ops,
+	&kvmclock_ops,
+	NULL,
+};
