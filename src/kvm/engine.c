@@ -114,7 +114,7 @@ static int irqchip_create(struct kvm_engine *k, struct err *e)
 		return err_sys(e, "KVM_SET_TSS_ADDR");
 	if (ioctl(k->vm_fd, KVM_CREATE_IRQCHIP, 0) < 0)
 		return err_sys(e, "KVM_CREATE_IRQCHIP");
-	return irq_routes(k, e);
+	return kvm_reset_keep_chips(k, e) ?: irq_routes(k, e);
 }
 
 static int slot_set(struct kvm_engine *k, unsigned slot, struct err *e)
@@ -159,6 +159,7 @@ static void engine_free(struct engine *en)
 	if (k->dev_fd >= 0)
 		close(k->dev_fd);
 	pthread_mutex_destroy(&k->lock);
+	free(k->vcpu);
 	free(k);
 }
 
@@ -177,6 +178,28 @@ static int kick_prepare(struct err *e)
 	return 0;
 }
 
+static int engine_make(struct kvm_engine *k, struct err *e)
+{
+	int rc;
+
+	k->dev_fd = open(KVM_DEVICE, O_RDWR | O_CLOEXEC);
+	if (k->dev_fd < 0)
+		return err_sys(e, "cannot open %s", KVM_DEVICE);
+	k->vcpu = calloc(k->base.config.ncpus, sizeof(struct kvm_vcpu *));
+	if (!k->vcpu)
+		return err_set(e, -ENOMEM, "out of memory");
+	rc = caps_check(k->dev_fd, e);
+	if (!rc)
+		rc = kick_prepare(e);
+	if (!rc)
+		rc = vm_create(k, e);
+	if (!rc)
+		rc = irqchip_create(k, e);
+	if (!rc)
+		rc = kvm_map(k, e);
+	return rc;
+}
+
 static int engine_new(const struct engine_config *c, struct engine **ret, struct err *e)
 {
 	struct kvm_engine *k;
@@ -188,28 +211,14 @@ static int engine_new(const struct engine_config *c, struct engine **ret, struct
 	k->base = (struct engine){ &kvm_ops, *c };
 	k->vm_fd = -1;
 	pthread_mutex_init(&k->lock, NULL);
-	k->dev_fd = open(KVM_DEVICE, O_RDWR | O_CLOEXEC);
-	if (k->dev_fd < 0) {
-		rc = err_sys(e, "cannot open %s", KVM_DEVICE);
-		goto fail;
+	rc = engine_make(k, e);
+	if (rc) {
+		engine_free(&k->base);
+		return rc;
 	}
-	rc = caps_check(k->dev_fd, e);
-	if (!rc)
-		rc = kick_prepare(e);
-	if (!rc)
-		rc = vm_create(k, e);
-	if (!rc)
-		rc = irqchip_create(k, e);
-	if (!rc)
-		rc = kvm_map(k, e);
-	if (rc)
-		goto fail;
 	LOG(kvm, DEBUG, "machine with %u memory slots", k->slots);
 	*ret = &k->base;
 	return 0;
-fail:
-	engine_free(&k->base);
-	return rc;
 }
 
 static void vcpu_free(struct vcpu *v)
@@ -219,6 +228,7 @@ static void vcpu_free(struct vcpu *v)
 	if (!v)
 		return;
 	kv = kvm_vcpu_of(v);
+	kvm_engine_of(v->engine)->vcpu[v->index] = NULL;
 	if (kv->run)
 		munmap(kv->run, kvm_engine_of(v->engine)->run_size);
 	if (kv->fd >= 0)
@@ -236,6 +246,24 @@ static int run_map(struct kvm_engine *k, struct kvm_vcpu *kv, struct err *e)
 	return 0;
 }
 
+static int vcpu_make(struct kvm_engine *k, struct kvm_vcpu *kv, struct err *e)
+{
+	int rc;
+
+	kv->fd = ioctl(k->vm_fd, KVM_CREATE_VCPU, (unsigned long)kv->base.index);
+	if (kv->fd < 0)
+		return err_sys(e, "KVM_CREATE_VCPU");
+	rc = run_map(k, kv, e);
+	if (!rc)
+		rc = kvm_cpuid_set(k, kv, e);
+	if (rc)
+		return rc;
+	kvm_state_init(kv);
+	vcpu_reset(&kv->base);
+	kvm_state_put(&kv->base);
+	return kvm_reset_keep_vcpu(kv, e);
+}
+
 static int vcpu_new(struct engine *en, unsigned index, struct vcpu **ret, struct err *e)
 {
 	struct kvm_engine *k = kvm_engine_of(en);
@@ -248,24 +276,14 @@ static int vcpu_new(struct engine *en, unsigned index, struct vcpu **ret, struct
 	memset(kv, 0, sizeof(*kv));
 	kv->base.engine = en;
 	kv->base.index = index;
-	kv->fd = ioctl(k->vm_fd, KVM_CREATE_VCPU, (unsigned long)index);
-	if (kv->fd < 0) {
-		rc = err_sys(e, "KVM_CREATE_VCPU");
-		goto fail;
+	rc = vcpu_make(k, kv, e);
+	if (rc) {
+		vcpu_free(&kv->base);
+		return err_in(e, rc, "vCPU %u", index);
 	}
-	rc = run_map(k, kv, e);
-	if (!rc)
-		rc = kvm_cpuid_set(k, kv, e);
-	if (rc)
-		goto fail;
-	kvm_state_init(kv);
-	vcpu_reset(&kv->base);
-	kvm_state_put(&kv->base);
+	k->vcpu[index] = kv;
 	*ret = &kv->base;
 	return 0;
-fail:
-	vcpu_free(&kv->base);
-	return err_in(e, rc, "vCPU %u", index);
 }
 
 static void irq_line(struct engine *en, unsigned gsi, bool level)
@@ -298,6 +316,7 @@ const struct engine_ops kvm_ops = {
 	.kick = kvm_vcpu_kick,
 	.get_state = kvm_state_get,
 	.put_state = kvm_state_put,
+	.reset = kvm_reset,
 	.irq_line = irq_line,
 	.msi = msi,
 };

@@ -12,6 +12,8 @@
 
 #define KVM_GSIS 24 /* pins of the in-kernel IOAPIC */
 
+#define KVM_CHIPS 3 /* two PICs and the IOAPIC */
+
 /* Interrupts KVM_RUN; blocked everywhere else. */
 #define KVM_KICK_SIGNAL (SIGRTMIN + 1)
 
@@ -21,6 +23,8 @@ struct kvm_engine {
 	size_t run_size;      /* bytes of struct kvm_run's mapping */
 	pthread_mutex_t lock; /* guards slots */
 	unsigned slots;       /* memory blocks KVM knows */
+	struct kvm_irqchip chip[KVM_CHIPS]; /* as after power-on */
+	struct kvm_vcpu **vcpu; /* config.ncpus of them; NULL: not made */
 };
 
 struct kvm_vcpu {
@@ -30,6 +34,8 @@ struct kvm_vcpu {
 	_Atomic pid_t tid;  /* of the thread in run(), 0 when none */
 	bool masked;        /* KVM_SET_SIGNAL_MASK was done */
 	u64 known_offset;   /* tsc_offset as last read */
+	struct kvm_lapic_state lapic; /* as after power-on, with its base */
+	u64 apic_base;
 };
 
 static inline struct kvm_engine *kvm_engine_of(struct engine *en)
@@ -54,6 +60,15 @@ void kvm_state_put(struct vcpu *v);
 
 /* kvm_state_init - MSRs that firmware would have set. Once, after kvm_cpuid_set(). */
 void kvm_state_init(struct kvm_vcpu *kv);
+
+/* kvm_msr_get/kvm_msr_set - one MSR; false: KVM refuses. */
+bool kvm_msr_get(struct kvm_vcpu *kv, u32 msr, u64 *ret);
+bool kvm_msr_set(struct kvm_vcpu *kv, u32 msr, u64 val);
+
+/* Keep what a RESET brings back; after KVM_CREATE_IRQCHIP, after kvm_state_init(). */
+int kvm_reset_keep_chips(struct kvm_engine *k, struct err *e);
+int kvm_reset_keep_vcpu(struct kvm_vcpu *kv, struct err *e);
+void kvm_reset(struct engine *en);
 
 /* The ops of the run loop. */
 enum run_exit kvm_vcpu_run(struct vcpu *v, struct err *e);

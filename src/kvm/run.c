@@ -1,4 +1,5 @@
 /* run.c - the loop around KVM_RUN: hands each exit to the board. Knows no device. */
+#define _GNU_SOURCE
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -197,6 +198,38 @@ static bool exit_handle(struct kvm_vcpu *kv, enum run_exit *ret, struct err *e)
 	}
 }
 
+/* ---- a halt for good ----------------------------------------------------------------------- */
+
+#define LOOK_EVERY_S 1
+
+/*
+ * A halt does not leave KVM_RUN, so a guest that halts with interrupts off would sleep there for
+ * ever, unnoticed. Once a second a signal ends the call for a look. With several vCPUs another one
+ * may still wake this one, and only KVM would see it.
+ */
+static bool look_start(struct kvm_vcpu *kv, timer_t *ret)
+{
+	const struct itimerspec every = { { LOOK_EVERY_S, 0 }, { LOOK_EVERY_S, 0 } };
+	struct sigevent se = { .sigev_notify = SIGEV_THREAD_ID, .sigev_signo = KVM_KICK_SIGNAL };
+
+	se._sigev_un._tid = kv->tid;
+	if (kv->base.engine->config.ncpus > 1 || timer_create(CLOCK_MONOTONIC, &se, ret) < 0)
+		return false;
+	timer_settime(*ret, 0, &every, NULL);
+	return true;
+}
+
+static bool halted_for_good(struct kvm_vcpu *kv)
+{
+	struct kvm_mp_state mp;
+	struct kvm_regs r;
+
+	if (kv->base.engine->config.ncpus > 1 || ioctl(kv->fd, KVM_GET_MP_STATE, &mp) < 0 ||
+	    mp.mp_state != KVM_MP_STATE_HALTED || ioctl(kv->fd, KVM_GET_REGS, &r) < 0)
+		return false;
+	return !(r.rflags & FL_IF);
+}
+
 /* ---- the loop ---------------------------------------------------------------------------- */
 
 /* Returns true when run() has to go back to the machine. */
@@ -252,6 +285,10 @@ static enum run_exit loop(struct kvm_vcpu *kv, struct err *e)
 			break;
 		}
 		kick_consume();
+		if (halted_for_good(kv)) {
+			why = RUN_HALT;
+			break;
+		}
 	}
 	if (pending)
 		pending_finish(kv);
@@ -262,11 +299,16 @@ enum run_exit kvm_vcpu_run(struct vcpu *v, struct err *e)
 {
 	struct kvm_vcpu *kv = kvm_vcpu_of(v);
 	enum run_exit why;
+	timer_t look;
+	bool looks;
 
 	if (mask_set(kv, e) < 0 || kvm_map(kvm_engine_of(v->engine), e) < 0)
 		return RUN_ERROR;
 	kv->tid = (pid_t)syscall(SYS_gettid);
+	looks = look_start(kv, &look);
 	why = loop(kv, e);
+	if (looks)
+		timer_delete(look);
 	kv->tid = 0;
 	v->stats.n[STAT_exits]++;
 	return why;

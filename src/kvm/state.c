@@ -115,17 +115,24 @@ static const struct {
 
 struct msr_list {
 	struct kvm_msrs head;
-	struct kvm_msr_entry entry[ARRAY_SIZE(msr_rows)];
+	struct kvm_msr_entry entry;
 };
 
-static bool msr_one(struct kvm_vcpu *kv, unsigned long request, u32 msr, u64 *val)
+bool kvm_msr_get(struct kvm_vcpu *kv, u32 msr, u64 *ret)
 {
-	struct msr_list l = { .head.nmsrs = 1, .entry[0] = { .index = msr, .data = *val } };
+	struct msr_list l = { .head.nmsrs = 1, .entry = { .index = msr } };
 
-	if (ioctl(kv->fd, request, &l) != 1)
+	if (ioctl(kv->fd, KVM_GET_MSRS, &l) != 1)
 		return false;
-	*val = l.entry[0].data;
+	*ret = l.entry.data;
 	return true;
+}
+
+bool kvm_msr_set(struct kvm_vcpu *kv, u32 msr, u64 val)
+{
+	struct msr_list l = { .head.nmsrs = 1, .entry = { .index = msr, .data = val } };
+
+	return ioctl(kv->fd, KVM_SET_MSRS, &l) == 1;
 }
 
 /* One by one: KVM stops a list at the first MSR it refuses, and a CPU may lack one. */
@@ -135,9 +142,9 @@ static void msrs_get(struct kvm_vcpu *kv)
 	unsigned i;
 
 	for (i = 0; i < ARRAY_SIZE(msr_rows); i++)
-		if (msr_one(kv, KVM_GET_MSRS, msr_rows[i].msr, &val))
+		if (kvm_msr_get(kv, msr_rows[i].msr, &val))
 			memcpy((u8 *)&kv->base + msr_rows[i].offset, &val, msr_rows[i].size);
-	if (msr_one(kv, KVM_GET_MSRS, MSR_TSC, &val))
+	if (kvm_msr_get(kv, MSR_TSC, &val))
 		kv->known_offset = kv->base.tsc_offset = val - __rdtsc();
 }
 
@@ -149,24 +156,25 @@ static void msrs_put(struct kvm_vcpu *kv)
 	for (i = 0; i < ARRAY_SIZE(msr_rows); i++) {
 		val = 0;
 		memcpy(&val, (const u8 *)&kv->base + msr_rows[i].offset, msr_rows[i].size);
-		if (!msr_one(kv, KVM_SET_MSRS, msr_rows[i].msr, &val))
+		if (!kvm_msr_set(kv, msr_rows[i].msr, val))
 			LOG(kvm, DEBUG, "MSR 0x%x cannot be set", msr_rows[i].msr);
 	}
 	/* Writing the TSC of one vCPU apart from the others would take them out of step. */
 	if (kv->base.tsc_offset == kv->known_offset)
 		return;
-	val = __rdtsc() + kv->base.tsc_offset;
-	if (msr_one(kv, KVM_SET_MSRS, MSR_TSC, &val))
+	if (kvm_msr_set(kv, MSR_TSC, __rdtsc() + kv->base.tsc_offset))
 		kv->known_offset = kv->base.tsc_offset;
 }
+
+#define MSR_MTRR_DEF_TYPE 0x2ff
 
 void kvm_state_init(struct kvm_vcpu *kv)
 {
 	u64 mtrr = 1 << 11 | 1 << 10 | 6; /* enabled, all memory write-back: SDM 3A 11.11.2.1 */
 	u64 tsc = 0;
 
-	msr_one(kv, KVM_SET_MSRS, 0x2ff, &mtrr);
-	if (msr_one(kv, KVM_GET_MSRS, MSR_TSC, &tsc))
+	kvm_msr_set(kv, MSR_MTRR_DEF_TYPE, mtrr);
+	if (kvm_msr_get(kv, MSR_TSC, &tsc))
 		kv->known_offset = kv->base.tsc_offset = tsc - __rdtsc();
 }
 

@@ -152,6 +152,8 @@ int vm_load(struct vm *vm, struct err *e)
 
 	if (vm->boots)
 		mem_clear(vm->mem);
+	if (vm->boots && vm->ops->reset)
+		vm->ops->reset(vm->engine);
 	rc = board_tables(vm->board, &c->acpi_rsdp, e);
 	if (rc)
 		return rc;

@@ -67,6 +67,8 @@ struct engine_ops {
 	 * Only while the vCPU is outside run(), or on its own thread inside a call-out. */
 	void (*get_state)(struct vcpu *v);
 	void (*put_state)(struct vcpu *v);
+	/* RESET of what struct vcpu does not hold, before put_state; vCPUs are outside run(). NULL: none. */
+	void (*reset)(struct engine *en);
 	void (*irq_line)(struct engine *en, unsigned gsi, bool level); /* irqchip only */
 	void (*msi)(struct engine *en, u64 address, u32 data);         /* irqchip only */
 	u64 (*icount)(struct vcpu *v); /* deterministic: instructions retired; else NULL or 0 */
