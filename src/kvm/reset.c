@@ -1,4 +1,5 @@
 /* reset.c - RESET for what only KVM holds: interrupt controllers, pending events, shared pages. */
+#include <errno.h>
 #include <sys/ioctl.h>
 
 #include "base/log.h"
