@@ -23,7 +23,7 @@ WARN    := -Wall -Wextra -Wshadow -Wvla -Wstrict-prototypes -Werror
 CFLAGS  := -std=gnu17 -O2 -g $(WARN) -fno-strict-aliasing $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer)
 CPPFLAGS := -Isrc -I$(B) -DPANDOK_VERSION='"$(VERSION)"'
 LDFLAGS := -Wl,-z,relro,-z,now $(if $(SAN),-fsanitize=$(SAN))
-LDLIBS  := -lZydis -llzma -lzstd -llz4 -lz -lbz2 -lpthread
+LDLIBS  := -lZydis -llzma -lzstd -llz4 -lz -lbz2 -lxxhash -lpthread
 
 # Code that runs while the guest's vector registers are live in the host's: it may not touch one.
 LIGHT := src/mem/walk.c src/soft/access.c $(wildcard src/soft/light*.c)

@@ -7,6 +7,12 @@
 #include "base/err.h"
 #include "base/types.h"
 
+/* The flags of a segment, by names that do not meet those of page faults. */
+#undef PF_X
+#undef PF_W
+#undef PF_R
+enum { ELF_X = 1, ELF_W = 2, ELF_R = 4 };
+
 /* An opened file; its bytes stay the caller's and must outlive it. */
 struct elf {
 	const u8 *data;
@@ -22,7 +28,7 @@ struct elf {
 
 /* A program header, either class widened. */
 struct elf_segment {
-	u32 type, flags; /* PT_, PF_ */
+	u32 type, flags; /* PT_, ELF_X and so on */
 	u64 offset, vaddr, paddr, filesz, memsz, align;
 };
 

@@ -31,4 +31,12 @@ struct boot_report {
 MUST_CHECK int boot_load(const struct boot_config *c, struct mem *m, struct vcpu *v,
 			 struct boot_report *ret, struct err *e);
 
+/*
+ * boot_extract - the vmlinux inside a bzImage, for tests and tools.
+ *   relocs   with the relocation table that Linux keeps behind it
+ *   ret      malloc()ed
+ * Errors as boot_load().
+ */
+MUST_CHECK int boot_extract(const char *path, bool relocs, u8 **ret, u64 *len, struct err *e);
+
 #endif
