@@ -103,6 +103,13 @@ static bool child_wait(pid_t pid)
 	return false;
 }
 
+static int text_before(const char *text, const char *end)
+{
+	const char *at = strstr(text, end);
+
+	return (int)(at ? (size_t)(at - text) : strlen(text));
+}
+
 /* What went wrong, after "a test guest fails at …: ". */
 static void failure_text(const struct probe_shared *s, bool in_time, char *buf, size_t len)
 {
@@ -113,7 +120,7 @@ static void failure_text(const struct probe_shared *s, bool in_time, char *buf, 
 	else if (s->end == PROBE_SHUTDOWN)
 		snprintf(buf, len, "triple fault");
 	else if (s->end == PROBE_ERROR)
-		snprintf(buf, len, "%.180s", s->err.text);
+		snprintf(buf, len, "%.*s", text_before(s->err.text, ", bytes"), s->err.text);
 	else if (in_time)
 		snprintf(buf, len, "the probe's process died");
 	else
@@ -128,8 +135,8 @@ static void failure_say(struct kvm_verdict *v, const struct probe_shared *s, boo
 	snprintf(v->step, sizeof(v->step), "%s", probe_step_name(s->step) ?: "start");
 	snprintf(v->why, sizeof(v->why), KVM_DEVICE " opens, but a test guest fails at '%s': %s",
 		 v->step, text);
-	snprintf(v->fix, sizeof(v->fix), "no stock kernel runs on this KVM: use hardware "
-		 "virtualization that is not emulated, or the soft engine");
+	snprintf(v->fix, sizeof(v->fix), "use a machine with real hardware virtualization; the soft "
+		 "engine does without");
 }
 
 static void verdict(struct kvm_verdict *v, const struct probe_shared *s, bool in_time)

@@ -157,16 +157,15 @@ static enum run_exit exit_error(struct kvm_vcpu *kv, struct err *e)
 	kvm_state_get(&kv->base);
 	if (run->exit_reason == KVM_EXIT_INTERNAL_ERROR) {
 		insn_bytes(run, bytes, sizeof(bytes));
-		err_set(e, -EIO, "KVM gave up at rip 0x%llx (cs base 0x%llx): %s%s",
-			(unsigned long long)kv->base.rip,
-			(unsigned long long)kv->base.seg[SEG_CS].base,
+		err_set(e, -EIO, "KVM gave up at 0x%llx: %s%s",
+			(unsigned long long)(kv->base.rip + kv->base.seg[SEG_CS].base),
 			suberror_name(run->internal.suberror), bytes);
 	} else if (run->exit_reason == KVM_EXIT_FAIL_ENTRY) {
-		err_set(e, -EIO, "the processor refuses to enter the guest at rip 0x%llx, reason 0x%llx",
+		err_set(e, -EIO, "the processor refuses to enter the guest at 0x%llx, reason 0x%llx",
 			(unsigned long long)kv->base.rip,
 			(unsigned long long)run->fail_entry.hardware_entry_failure_reason);
 	} else {
-		err_set(e, -EIO, "KVM came back with exit reason %u at rip 0x%llx", run->exit_reason,
+		err_set(e, -EIO, "KVM came back with exit reason %u at 0x%llx", run->exit_reason,
 			(unsigned long long)kv->base.rip);
 	}
 	return RUN_ERROR;
