@@ -50,6 +50,8 @@ int cli_usage(const char *place, const char *fmt, ...) PRINTF(2, 3);
 /* cli_flush - end a command that printed: CLI_OK, or CLI_ERROR said when standard output failed. */
 int cli_flush(void);
 
+int cli_version(void); /* print it; returns the exit status */
+
 /* help_cmd - print a command's help, as `pandok help NAME` does. */
 void help_cmd(const struct cmd *c, FILE *to);
 

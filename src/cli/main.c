@@ -18,12 +18,6 @@ static void fill_std_fds(void)
 		close(fd);
 }
 
-static int version(void)
-{
-	printf("pandok %s\n", PANDOK_VERSION);
-	return cli_flush();
-}
-
 static int unknown(const char *word)
 {
 	const char *near = cmd_nearest(word);
@@ -52,7 +46,7 @@ int main(int argc, char **argv)
 	if (argc < 2)
 		return cli_usage(NULL, "no command given");
 	if (!strcmp(word, "--version"))
-		return version();
+		return cli_version();
 	if (!strcmp(word, "--help") || !strcmp(word, "-h"))
 		return cmd_help(1, argv);
 	if (!strncmp(word, "--", 2) || opt_size(word, &size) == 0)

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "cli/serial.h"
 #include "vm/vm.h"
 
 #define ROW(name, arg, kind, field) name, arg, kind, 0, offsetof(struct options, field)
@@ -26,6 +27,8 @@ const struct opt run_opts[] = {
 	  "the serial console: stdio (default), null, file:PATH, unix:PATH, pty" },
 	{ ROW("console-log", "FILE", OPT_TEXT, console_log), 0, 0,
 	  "write all that the guest prints on the console to FILE too" },
+	{ ROW("debugcon", NULL, OPT_FLAG, debugcon), 0, 0,
+	  "show the bytes that the guest writes to port 0xe9 on the console" },
 	{ ROW("block", "FILE", OPT_LIST, block), 0, 0, "a disk (not yet)" },
 	{ ROW("no-reboot", NULL, OPT_FLAG, no_reboot), 0, 0, "end when the guest reboots" },
 	{ ROW("on-triple-fault", "stop|reset", OPT_CHOICE, on_triple_fault), 0, 0,
@@ -160,7 +163,7 @@ static int check(const struct options *o, struct err *e)
 		return err_set(e, -EINVAL, "--digest needs --deterministic");
 	if (o->engine == VM_ENGINE_KVM && (o->deterministic || o->single_step))
 		return err_set(e, -EINVAL, "--deterministic and --single-step need --engine soft");
-	return 0;
+	return o->serial ? serial_check(o->serial, e) : 0;
 }
 
 int options_parse(int argc, char **argv, bool lguest, struct options *ret, struct err *e)

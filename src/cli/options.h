@@ -17,7 +17,7 @@ struct options {
 	unsigned engine; /* enum vm_engine */
 	char *serial;
 	char *console_log;
-	bool no_reboot;
+	bool debugcon, no_reboot;
 	unsigned on_triple_fault; /* enum triple_fault */
 	u64 timeout_ns;  /* 0: none */
 	char *log;

@@ -54,3 +54,9 @@ int cli_flush(void)
 		cli_say("standard output: %s", strerror(errno));
 	return CLI_ERROR;
 }
+
+int cli_version(void)
+{
+	printf("pandok %s\n", PANDOK_VERSION);
+	return cli_flush();
+}

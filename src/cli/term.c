@@ -14,7 +14,6 @@
 /* The process has one terminal; a signal handler has to find it. */
 static struct term {
 	struct termios before, raw;
-	atomic_bool saved; /* before is valid */
 	atomic_bool is_raw;
 	int guard_fd;      /* -1: no guard; closing it wakes the guard */
 	pid_t guard;
@@ -32,13 +31,6 @@ void term_restore(void)
 	if (atomic_exchange(&term.is_raw, false))
 		tcsetattr(STDIN_FILENO, TCSANOW, &term.before);
 	errno = keep;
-}
-
-void term_again(void)
-{
-	if (!atomic_load(&term.saved) || atomic_exchange(&term.is_raw, true))
-		return;
-	tcsetattr(STDIN_FILENO, TCSANOW, &term.raw);
 }
 
 /* Fatal signal: the terminal first, then what would have happened anyway. */
@@ -141,19 +133,23 @@ void term_done(void)
 	term.guard_fd = -1;
 }
 
-int term_raw(struct err *e)
+int term_open(struct err *e)
 {
 	if (tcgetattr(STDIN_FILENO, &term.before) < 0)
 		return err_sys(e, "cannot read the terminal's settings");
 	term.raw = term.before;
 	cfmakeraw(&term.raw);
-	atomic_store(&term.saved, true);
 	guard_start();
 	atexit(term_done);
-	atomic_store(&term.is_raw, true);
-	if (tcsetattr(STDIN_FILENO, TCSANOW, &term.raw) < 0) {
-		atomic_store(&term.is_raw, false);
-		return err_sys(e, "cannot put the terminal into raw mode");
-	}
 	return 0;
+}
+
+int term_raw(struct err *e)
+{
+	if (atomic_exchange(&term.is_raw, true))
+		return 0;
+	if (tcsetattr(STDIN_FILENO, TCSANOW, &term.raw) == 0)
+		return 0;
+	atomic_store(&term.is_raw, false);
+	return err_sys(e, "cannot put the terminal into raw mode");
 }

@@ -15,17 +15,19 @@
 void term_catch(void);
 
 /*
- * term_raw - put the terminal on standard input into raw mode; a small process is left behind that
- * restores it should this one be killed with SIGKILL.
+ * term_open - note the settings of the terminal on standard input; a small process is left behind
+ * that restores them should this one be killed with SIGKILL while they are changed. It is a copy of
+ * this process: call early, while that is small.
  * Returns 0, errno with a sentence. Main thread.
  */
+MUST_CHECK int term_open(struct err *e);
+
+/* term_raw - raw mode, after term_open(); again after the process was stopped. */
 MUST_CHECK int term_raw(struct err *e);
 
 bool term_is_raw(void);
 
 void term_restore(void); /* as it was before term_raw(); does nothing twice; any thread, any handler */
-
-void term_again(void); /* raw again, after the process was stopped and continued */
 
 /* term_done - term_restore(), and the guard may go. */
 void term_done(void);

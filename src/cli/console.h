@@ -1,0 +1,33 @@
+/* console.h - the guest's serial console: a ring from the vCPUs, a back end, a log. */
+#ifndef PANDOK_CLI_CONSOLE_H
+#define PANDOK_CLI_CONSOLE_H
+
+#include "cli/input.h"
+#include "cli/ring.h"
+
+struct console {
+	struct serial_backend port;     /* for vm_config.serial[0] */
+	struct serial_backend debugcon; /* for vm_config.debugcon: the same wire */
+	struct ring ring;
+	atomic_bool armed; /* the main thread sleeps: the next byte wakes it */
+	atomic_bool room;  /* the guest can take input again */
+	struct loop *loop;
+	struct vm *vm;
+	struct serial serial;
+	struct input input;
+	struct source out, listen;
+	struct alarm look; /* see whether there is more output */
+	const char *log_path;
+	int log_fd; /* -1: no log */
+	struct err failed; /* empty: all output was written */
+};
+
+/* console_open - open back end and log (NULL: none); errors name them. Main thread, as all here. */
+MUST_CHECK int console_open(struct console *c, const char *where, const char *log, struct loop *l,
+			    struct err *e);
+void console_start(struct console *c, struct vm *vm); /* input goes to vm from now on */
+void console_woken(struct console *c); /* the loop was woken */
+void console_flush(struct console *c); /* after the run: write what is left, waiting a little */
+void console_close(struct console *c);
+
+#endif

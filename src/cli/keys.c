@@ -1,0 +1,26 @@
+/* keys.c - tells our keys from the guest's. */
+#include "cli/keys.h"
+
+#include <stddef.h>
+
+const struct key_row key_rows[] = {
+	{ 'x', KEY_QUIT, "Ctrl-A x", "quit: end the machine at once" },
+	{ 'p', KEY_POWER, "Ctrl-A p", "press the power button" },
+	{ 'b', KEY_BREAK, "Ctrl-A b", "send a break (the next key is Linux's magic SysRq)" },
+	{ 'h', KEY_HELP, "Ctrl-A h", "show this" },
+	{ KEY_PREFIX, KEY_GUEST, "Ctrl-A Ctrl-A", "send Ctrl-A to the guest" },
+	{ 0, KEY_NOTHING, NULL, NULL },
+};
+
+enum key keys_take(struct keys *k, u8 byte)
+{
+	if (!k->prefix) {
+		k->prefix = byte == KEY_PREFIX;
+		return k->prefix ? KEY_NOTHING : KEY_GUEST;
+	}
+	k->prefix = false;
+	for (const struct key_row *r = key_rows; r->name; r++)
+		if (r->byte == byte)
+			return r->key;
+	return KEY_HELP; /* a key that does nothing should say which ones do */
+}

@@ -1,0 +1,290 @@
+/* run.c - the command `run`: from options to a machine, and from its end to an exit status. */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "cli/cli.h"
+#include "cli/cmdline.h"
+#include "cli/console.h"
+#include "cli/digest.h"
+#include "cli/options.h"
+#include "cli/signals.h"
+#include "cli/term.h"
+#include "vm/vm.h"
+
+static const char console_default[] = "console=ttyS0";
+
+struct run {
+	struct options *o;
+	struct vm_config config;
+	char *cmdline;
+	struct vm *vm;
+	struct loop loop;
+	struct signals signals;
+	struct console console;
+	struct digest digest;
+	struct alarm limit;
+	pthread_t thread;
+	bool started;
+	atomic_bool ended; /* why and end are valid */
+	enum vm_end why;
+	struct err end;
+};
+
+static void *machine_main(void *arg)
+{
+	struct run *r = arg;
+
+	r->why = vm_run(r->vm, &r->end);
+	atomic_store(&r->ended, true);
+	loop_wake(&r->loop);
+	return NULL;
+}
+
+static void on_wake(void *ctx)
+{
+	struct run *r = ctx;
+
+	console_woken(&r->console);
+	r->loop.done = atomic_load(&r->ended);
+}
+
+static void on_limit(struct alarm *a)
+{
+	struct run *r = container_of(a, struct run, limit);
+
+	vm_stop(r->vm, VM_TIMEOUT, "the time limit of %g seconds was reached",
+		(double)r->o->timeout_ns / 1e9);
+}
+
+/*L:200 A kernel that speaks
+ * A stock Linux kernel prints nothing on a serial port unless told to, and a first run that stays
+ * dark is a bad one. So when the command line names no console and the kernel is a Linux, it is
+ * told. The word goes to the front: what follows a "--" is for init.
+ */
+static int make_cmdline(struct run *r, struct err *e)
+{
+	const char *line = r->o->cmdline;
+	bool add = !cmdline_has(line, "console=") && cmdline_is_linux(r->o->kernel);
+	int n = asprintf(&r->cmdline, "%s%s%s", add ? console_default : "", add && *line ? " " : "",
+			 line);
+
+	if (n < 0) {
+		r->cmdline = NULL;
+		return err_set(e, -ENOMEM, "out of memory");
+	}
+	return 0;
+}
+
+static void fill_config(struct run *r)
+{
+	const struct options *o = r->o;
+
+	r->config = (struct vm_config){
+		.ram = o->memory,
+		.ncpus = (unsigned)o->cpus,
+		.engine = (enum vm_engine)o->engine,
+		.boot = {
+			.kernel = o->kernel,
+			.cmdline = r->cmdline,
+			.initrd = (const char *const *)o->initrd.at,
+			.ninitrd = o->initrd.n,
+		},
+		.serial = { &r->console.port },
+		.debugcon = o->debugcon ? &r->console.debugcon : NULL,
+		.no_reboot = o->no_reboot,
+		.reset_on_triple_fault = o->on_triple_fault == TRIPLE_FAULT_RESET,
+		.debug_exit = o->debug_exit,
+		.debug_exceptions = log_levels[LOG_sys] >= LOG_TRACE,
+		.single_step = o->single_step,
+		.deterministic = o->deterministic,
+	};
+	if (o->digest) {
+		r->config.digest_every = o->digest_every;
+		r->config.digest = digest_put;
+		r->config.digest_ctx = &r->digest;
+	}
+}
+
+static int open_all(struct run *r, struct err *e)
+{
+	const struct options *o = r->o;
+	int rc;
+
+	rc = loop_init(&r->loop, on_wake, r, e);
+	if (!rc)
+		rc = signals_init(&r->signals, &r->loop, e);
+	if (!rc)
+		rc = console_open(&r->console, o->serial, o->console_log, &r->loop, e);
+	if (!rc && o->digest)
+		rc = digest_open(&r->digest, o->digest, e);
+	if (!rc && r->console.serial.is_terminal)
+		rc = term_open(e);
+	if (!rc)
+		rc = make_cmdline(r, e);
+	return rc;
+}
+
+static int make_machine(struct run *r, struct err *e)
+{
+	int rc;
+
+	fill_config(r);
+	rc = vm_new(&r->config, &r->vm, e);
+	if (!rc && vm_engine_note(r->vm)[0])
+		cli_say("%s", vm_engine_note(r->vm));
+	return rc;
+}
+
+/* Everything is there: give the guest the terminal, start the clock and let it run. */
+static int start(struct run *r, struct err *e)
+{
+	bool terminal = r->console.serial.is_terminal;
+	int sig = signals_start(&r->signals, r->vm, terminal), rc;
+
+	if (sig)
+		return err_set(e, -EINTR, "ended by SIG%s", sigabbrev_np(sig));
+	rc = terminal ? term_raw(e) : 0;
+	if (rc)
+		return rc;
+	r->limit = (struct alarm){ UINT64_MAX, on_limit };
+	if (r->o->timeout_ns)
+		r->limit.at_ns = loop_now() + r->o->timeout_ns;
+	loop_add_alarm(&r->loop, &r->limit);
+	console_start(&r->console, r->vm);
+	errno = pthread_create(&r->thread, NULL, machine_main, r);
+	if (errno)
+		return err_sys(e, "cannot start a thread");
+	r->started = true;
+	return 0;
+}
+
+static void show_stats(struct run *r)
+{
+	struct stats s;
+	const char *name, *help;
+
+	vm_stats(r->vm, &s);
+	for (unsigned i = 0; (name = stat_name(i, &help)); i++)
+		if (s.n[i])
+			fprintf(stderr, "%-14s %15llu  %s\n", name, (unsigned long long)s.n[i], help);
+}
+
+static int status_of(const struct run *r)
+{
+	switch (r->why) {
+	case VM_POWEROFF:
+	case VM_RESET:
+		return CLI_OK;
+	case VM_QUIT:
+		return r->end.text[0] ? CLI_ERROR : CLI_OK;
+	case VM_PANIC:
+		return CLI_PANIC;
+	case VM_TRIPLE_FAULT:
+	case VM_WEDGED:
+		return CLI_DEAD;
+	case VM_TIMEOUT:
+		return CLI_TIMEOUT;
+	case VM_DEBUG_EXIT:
+		return (u8)(vm_exit_value(r->vm) << 1 | 1);
+	case VM_ERROR:
+		break;
+	}
+	return CLI_ERROR;
+}
+
+/* The machine has stopped: what is left of its output, then why. */
+static int finish(struct run *r)
+{
+	int status;
+
+	pthread_join(r->thread, NULL);
+	console_flush(&r->console);
+	term_done();
+	if (r->o->digest)
+		digest_close(&r->digest, &r->console.failed);
+	if (r->o->stats)
+		show_stats(r);
+	status = status_of(r);
+	if (r->why != VM_ERROR && r->console.failed.text[0]) {
+		r->end = r->console.failed;
+		status = CLI_ERROR;
+	}
+	if (r->end.text[0] && r->why != VM_RESET)
+		cli_error(NULL, &r->end);
+	return status;
+}
+
+static int run_machine(struct options *o)
+{
+	struct run *r = calloc(1, sizeof(*r));
+	int status = CLI_ERROR, rc;
+	struct err e;
+
+	if (!r) {
+		cli_say("out of memory");
+		return CLI_ERROR;
+	}
+	r->o = o;
+	r->loop.wake.fd = r->signals.source.fd = -1;
+	rc = open_all(r, &e);
+	if (!rc)
+		rc = make_machine(r, &e);
+	if (!rc)
+		rc = start(r, &e);
+	if (!rc) {
+		loop_run(&r->loop);
+		status = finish(r);
+	} else {
+		term_done();
+		cli_error(NULL, &e);
+	}
+	vm_free(r->vm);
+	console_close(&r->console);
+	signals_fini(&r->signals);
+	loop_fini(&r->loop);
+	free(r->cmdline);
+	free(r);
+	return status;
+}
+
+static int run(int argc, char **argv, bool lguest)
+{
+	struct options o;
+	struct err e;
+	int rc = options_parse(argc, argv, lguest, &o, &e), status = CLI_OK;
+
+	if (!rc && !o.help && !o.version && o.log && log_set(o.log) < 0)
+		rc = err_set(&e, -EINVAL, "log: '%s' names an unknown channel or level", o.log);
+	if (rc == -EINVAL) {
+		status = cli_usage("run", "%s", e.text);
+	} else if (rc) {
+		cli_error("run", &e);
+		status = CLI_ERROR;
+	} else if (o.help) {
+		help_cmd(cmd_find("run"), stdout);
+		status = cli_flush();
+	} else if (o.version) {
+		status = cli_version();
+	} else {
+		term_catch();
+		status = run_machine(&o);
+	}
+	options_free(&o);
+	return status;
+}
+
+int cmd_run(int argc, char **argv)
+{
+	return run(argc, argv, false);
+}
+
+int cmd_lguest(int argc, char **argv)
+{
+	return run(argc, argv, true);
+}
