@@ -1,0 +1,124 @@
+#!/bin/sh
+# guest-assets.sh - prints the path of something to boot, making or fetching it the first time.
+#   usage: tools/guest-assets.sh [--refresh] WHAT [FLAVOUR]
+#     kernel         vmlinuz of Debian's linux-image-FLAVOUR: amd64 (default), cloud-amd64, rt-amd64
+#     vmlinux        the ELF file inside it
+#     root           the whole package, unpacked (modules are in its lib/modules)
+#     shell          an initial RAM disk with busybox and a shell (made here, no network)
+#     debian-initrd  Debian's own full initial RAM disk, for kernel amd64
+# Packages are fetched by apt, which checks them, and are never installed. They stay in
+# $XDG_CACHE_HOME/pandok/guest; what is there is used without a network until --refresh.
+set -eu
+
+cd "$(dirname "$0")/.."
+cache=${XDG_CACHE_HOME:-${HOME:?}/.cache}/pandok/guest
+
+say() { echo "pandok: $*" >&2; }
+die() { say "$*"; exit 1; }
+
+# Fetch linux-image-FLAVOUR's package into $cache/FLAVOUR/package.deb.
+fetch() {
+	name=$(apt-cache depends "linux-image-$1" 2>/dev/null |
+		awk '/Depends: linux-image-/ { print $2; exit }')
+	[ -n "$name" ] || die "apt does not know linux-image-$1 (apt-get update?)"
+	say "fetching Debian's $name (not installing it)"
+	rm -rf "$cache/$1.new"
+	mkdir -p "$cache/$1.new"
+	(cd "$cache/$1.new" && apt-get -q -o APT::Sandbox::User=root download "$name" >&2) ||
+		die "cannot fetch $name"
+	mv "$cache/$1.new/$name"_*.deb "$cache/$1.new/package.deb"
+	dpkg-deb --fsys-tarfile "$cache/$1.new/package.deb" |
+		tar -xOf - --wildcards './boot/vmlinuz-*' >"$cache/$1.new/vmlinuz"
+	[ -s "$cache/$1.new/vmlinuz" ] || die "no vmlinuz in $name"
+	echo "${name#linux-image-}" >"$cache/$1.new/version"
+	rm -rf "${cache:?}/$1"
+	mv "$cache/$1.new" "$cache/$1"
+}
+
+need_kernel() {
+	[ -s "$cache/$1/vmlinuz" ] || fetch "$1"
+}
+
+kernel() {
+	need_kernel "$1"
+	echo "$cache/$1/vmlinuz"
+}
+
+vmlinux() {
+	need_kernel "$1"
+	if [ ! -s "$cache/$1/vmlinux" ]; then
+		tools/extract-vmlinux.sh "$cache/$1/vmlinuz" >"$cache/$1/vmlinux.new"
+		mv "$cache/$1/vmlinux.new" "$cache/$1/vmlinux"
+	fi
+	echo "$cache/$1/vmlinux"
+}
+
+root() {
+	need_kernel "$1"
+	if [ ! -d "$cache/$1/root" ]; then
+		rm -rf "$cache/$1/root.new"
+		dpkg-deb -x "$cache/$1/package.deb" "$cache/$1/root.new"
+		mv "$cache/$1/root.new" "$cache/$1/root"
+	fi
+	echo "$cache/$1/root"
+}
+
+# Debian's tools make the disk in a throw-away Debian, so that nothing is installed here.
+debian_initrd() {
+	need_kernel amd64
+	img=$cache/amd64/debian-initrd.img
+	if [ ! -s "$img" ]; then
+		name=linux-image-$(cat "$cache/amd64/version")
+		say "making Debian's initial RAM disk for $name in a throw-away root"
+		tools/minimal-root.sh "$name,initramfs-tools,busybox,zstd" /dev/null \
+			"--customize-hook=cp \"\$1\"/boot/initrd.img-* '$img.new'" >&2 ||
+			die "cannot make a Debian root (mmdebstrap)"
+		mv "$img.new" "$img"
+	fi
+	echo "$img"
+}
+
+# An uncompressed cpio: unpacking costs the guest nothing. The kernel brings /dev/console itself.
+shell() {
+	img=build/guest/shell.cpio
+	if [ ! -s $img ] || [ tools/guest/init -nt $img ] || [ /bin/busybox -nt $img ]; then
+		busybox=$(command -v busybox) || die "busybox is not installed (make deps)"
+		dir=build/guest/shell.$$
+		rm -rf "$dir"
+		mkdir -p "$dir/bin" "$dir/dev" "$dir/proc" "$dir/sys" "$dir/tmp" "$dir/root" "$dir/etc"
+		cp "$busybox" "$dir/bin/busybox"
+		cp tools/guest/init "$dir/init"
+		chmod 755 "$dir/init" "$dir/bin/busybox"
+		for applet in $("$busybox" --list); do
+			[ "$applet" = busybox ] || ln -s busybox "$dir/bin/$applet"
+		done
+		echo 'root:x:0:0:root:/root:/bin/sh' >"$dir/etc/passwd"
+		echo 'root:x:0:' >"$dir/etc/group"
+		(cd "$dir" && find . | LC_ALL=C sort |
+			cpio --quiet --reproducible -o -H newc -R 0:0) >$img.$$
+		mv $img.$$ $img
+		rm -rf "$dir"
+	fi
+	echo "$PWD/$img"
+}
+
+refresh=
+if [ "${1:-}" = --refresh ]; then
+	refresh=yes
+	shift
+fi
+what=${1:-}
+flavour=${2:-amd64}
+mkdir -p "$cache" build/guest
+exec 9>"$cache/lock"
+flock 9
+[ -z "$refresh" ] || fetch "$flavour"
+case $what in
+kernel | vmlinux | root) $what "$flavour" ;;
+shell | initrd) shell ;;
+debian-initrd) debian_initrd ;;
+*)
+	sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0" >&2
+	exit 2
+	;;
+esac
