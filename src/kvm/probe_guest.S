@@ -205,7 +205,7 @@ back:
 	movq (%rdi), %rax
 	cmpl $0x01020314, %eax
 	jne fail
-	leaq probe_guest(%rip), %rsi
+	leaq patched(%rip), %rsi
 	movl $5, %ecx
 	movl $PROBE_PORT_ECHO, %edx
 	cld

@@ -1,0 +1,234 @@
+/* engine.c - tests of the KVM engine, run where /dev/kvm works: inside QEMU. */
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+#include <time.h>
+
+#include <cmocka.h>
+
+#include "kvm/kvm.h"
+#include "mem/mem.h"
+
+static struct mem *mem;
+static struct engine *en;
+static struct vcpu *v;
+static struct vcpu *stopper; /* gets EV_STOP at a port write */
+static u32 last_port, last_val;
+
+static void kvm_probe_finds_it_usable(void **unused)
+{
+	struct kvm_verdict verdict;
+
+	(void)unused;
+	kvm_probe(&verdict);
+	assert_string_equal(verdict.step, "");
+	assert_true(verdict.usable);
+}
+
+/* ---- a machine of one megabyte ---- */
+
+static u32 pio_read(void *ctx, struct vcpu *vcpu, u16 port, unsigned size)
+{
+	(void)ctx;
+	(void)vcpu;
+	(void)size;
+	return port == 0x80 ? 0x5a : 0xffffffff;
+}
+
+static void pio_write(void *ctx, struct vcpu *vcpu, u16 port, unsigned size, u32 val)
+{
+	(void)ctx;
+	(void)vcpu;
+	(void)size;
+	last_port = port;
+	last_val = val;
+	if (stopper && port == 0x81)
+		vcpu_post(stopper, EV_STOP);
+}
+
+static u64 mmio_read(void *ctx, struct vcpu *vcpu, gpa_t at, unsigned size)
+{
+	(void)ctx;
+	(void)vcpu;
+	(void)size;
+	return at.at;
+}
+
+static void mmio_write(void *ctx, struct vcpu *vcpu, gpa_t at, unsigned size, u64 val)
+{
+	(void)ctx;
+	(void)vcpu;
+	(void)size;
+	last_port = (u32)at.at;
+	last_val = (u32)val;
+}
+
+static int machine_up(void **unused)
+{
+	struct engine_config c = {
+		.ncpus = 1,
+		.host = { .pio_read = pio_read, .pio_write = pio_write, .mmio_read = mmio_read,
+			  .mmio_write = mmio_write },
+	};
+	struct err e;
+
+	(void)unused;
+	if (mem_new(MIB(1), &mem, &e))
+		return -1;
+	c.mem = mem;
+	if (kvm_ops.new(&c, &en, &e) || kvm_ops.vcpu_new(en, 0, &v, &e))
+		return -1;
+	stopper = v;
+	v->events = 0;
+	return 0;
+}
+
+static int machine_down(void **unused)
+{
+	(void)unused;
+	kvm_ops.vcpu_free(v);
+	kvm_ops.free(en);
+	mem_free(mem);
+	v = NULL;
+	en = NULL;
+	mem = NULL;
+	return 0;
+}
+
+/* Real mode at 0:0x1000 with these bytes. */
+static enum run_exit run_code(const void *code, size_t len, struct err *e)
+{
+	memcpy(mem_host_w(mem, GPA(0x1000), len), code, len);
+	vcpu_reset(v);
+	v->seg[SEG_CS].sel = 0;
+	v->seg[SEG_CS].base = 0;
+	v->rip = 0x1000;
+	kvm_ops.put_state(v);
+	return kvm_ops.run(v, e);
+}
+
+static void kvm_state_comes_back_as_it_went(void **unused)
+{
+	struct vcpu want;
+	unsigned i;
+
+	(void)unused;
+	vcpu_reset(v);
+	for (i = 0; i < 16; i++)
+		v->gpr[i] = 0x0101010101010101ull * (i + 1);
+	v->rip = 0xfff0;
+	v->kernel_gs_base = 0xffff888012345678;
+	v->lstar = 0xffffffff81000000;
+	v->star = 0x23001000000000;
+	v->sysenter_esp = 0x1234;
+	v->cr2 = 0xdeadbeef;
+	v->dr[0] = 0x4000;
+	v->xcr0 = 3;
+	v->xsave[160] = 0x77; /* xmm0 */
+	want = *v;
+	kvm_ops.put_state(v);
+	memset(v->gpr, 0, sizeof(v->gpr));
+	memset(v->seg, 0, sizeof(v->seg));
+	memset(v->xsave, 0, sizeof(v->xsave));
+	v->lstar = v->cr2 = v->dr[0] = v->xcr0 = 0;
+	kvm_ops.get_state(v);
+	assert_memory_equal(v->gpr, want.gpr, sizeof(v->gpr));
+	for (i = 0; i < SEG_N; i++) {
+		assert_int_equal(v->seg[i].base, want.seg[i].base);
+		assert_int_equal(v->seg[i].limit, want.seg[i].limit);
+		assert_int_equal(v->seg[i].attr, want.seg[i].attr);
+		assert_int_equal(v->seg[i].sel, want.seg[i].sel);
+	}
+	assert_int_equal(v->rip, want.rip);
+	assert_int_equal(v->rflags, want.rflags);
+	assert_int_equal(v->kernel_gs_base, want.kernel_gs_base);
+	assert_int_equal(v->lstar, want.lstar);
+	assert_int_equal(v->star, want.star);
+	assert_int_equal(v->cr0, want.cr0);
+	assert_int_equal(v->cr2, want.cr2);
+	assert_int_equal(v->dr[0], want.dr[0]);
+	assert_int_equal(v->xcr0, want.xcr0);
+	assert_int_equal(v->xsave[160], 0x77);
+}
+
+static void kvm_ports_reach_the_board(void **unused)
+{
+	/* in al, 0x80; mov ah, 0; out 0x81, ax; jmp $ */
+	static const u8 code[] = { 0xe4, 0x80, 0xb4, 0, 0xe7, 0x81, 0xeb, 0xfe };
+	struct err e;
+
+	(void)unused;
+	assert_int_equal(run_code(code, sizeof(code), &e), RUN_EVENT);
+	assert_int_equal(last_port, 0x81);
+	assert_int_equal(last_val, 0x5a);
+	kvm_ops.get_state(v);
+	assert_int_equal(v->rip, 0x1006); /* the port instruction is finished */
+}
+
+static void kvm_device_memory_reaches_the_board(void **unused)
+{
+	/* mov ax, 0xfff0; mov ds, ax; mov eax, [0x1100] (1 MiB + 0x1000); out 0x81, eax */
+	static const u8 code[] = { 0xb8, 0xf0, 0xff, 0x8e, 0xd8, 0x66, 0xa1, 0x00, 0x11,
+				   0x66, 0xe7, 0x81, 0xeb, 0xfe };
+	struct err e;
+
+	(void)unused;
+	assert_int_equal(run_code(code, sizeof(code), &e), RUN_EVENT);
+	assert_int_equal(last_val, 0x101000);
+}
+
+static void kvm_triple_fault_shuts_down(void **unused)
+{
+	/* lidt of a table with limit 0; ud2 */
+	static const u8 code[] = { 0x0f, 0x01, 0x1e, 0x00, 0x20, 0x0f, 0x0b };
+	struct err e;
+
+	(void)unused;
+	assert_int_equal(run_code(code, sizeof(code), &e), RUN_SHUTDOWN);
+}
+
+static void kvm_halt_for_good_is_seen(void **unused)
+{
+	static const u8 code[] = { 0xfa, 0xf4 }; /* cli; hlt */
+	struct err e;
+
+	(void)unused;
+	assert_int_equal(run_code(code, sizeof(code), &e), RUN_HALT);
+}
+
+static void *kick_later(void *arg)
+{
+	struct timespec wait = { 0, 20000000 };
+
+	nanosleep(&wait, NULL);
+	vcpu_post(arg, EV_STOP);
+	return NULL;
+}
+
+static void kvm_kick_ends_a_loop(void **unused)
+{
+	static const u8 code[] = { 0xeb, 0xfe };
+	pthread_t t;
+	struct err e;
+
+	(void)unused;
+	assert_int_equal(pthread_create(&t, NULL, kick_later, v), 0);
+	assert_int_equal(run_code(code, sizeof(code), &e), RUN_EVENT);
+	pthread_join(t, NULL);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(kvm_probe_finds_it_usable),
+		cmocka_unit_test_setup_teardown(kvm_state_comes_back_as_it_went, machine_up, machine_down),
+		cmocka_unit_test_setup_teardown(kvm_ports_reach_the_board, machine_up, machine_down),
+		cmocka_unit_test_setup_teardown(kvm_device_memory_reaches_the_board, machine_up, machine_down),
+		cmocka_unit_test_setup_teardown(kvm_triple_fault_shuts_down, machine_up, machine_down),
+		cmocka_unit_test_setup_teardown(kvm_halt_for_good_is_seen, machine_up, machine_down),
+		cmocka_unit_test_setup_teardown(kvm_kick_ends_a_loop, machine_up, machine_down),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
