@@ -247,6 +247,13 @@ static inline struct cpuid cpuid(u32 leaf, u32 sub)
 	return r;
 }
 bool cpu_is_amd(void);
+/* A far pointer as an instruction with REX.W reads it: 64-bit offset, on AMD 32-bit.
+ * Source: SDM 2A CALL; AMD APM 3 CALL (Far), LFS. */
+struct far_ptr {
+	u8 bytes[10];
+};
+struct far_ptr far_ptr(u64 off, u16 sel);
+bool far_is_64(void);
 static inline void invlpg(ulong va) { asm volatile("invlpg (%0)" : : "r"(va) : "memory"); }
 static inline ulong flags_get(void)
 {

@@ -306,6 +306,21 @@ bool cpu_is_amd(void)
 	return c.b == 0x68747541 || c.b == 0x6f677948; /* "Auth", "Hygo" */
 }
 
+bool far_is_64(void)
+{
+	return !cpu_is_amd() || on_tcg();
+}
+
+struct far_ptr far_ptr(u64 off, u16 sel)
+{
+	struct far_ptr p;
+	unsigned n = far_is_64() ? 8 : 4;
+
+	memcpy(p.bytes, &off, n);
+	memcpy(p.bytes + n, &sel, 2);
+	return p;
+}
+
 void rt_start(void)
 {
 	if (boot_magic == 0x2badb002)
