@@ -11,10 +11,17 @@ SAN     ?=
 ARGS    ?=
 
 MAKEFLAGS += --no-builtin-rules --no-builtin-variables
+ifeq ($(MAKELEVEL)$(filter -j%,$(MAKEFLAGS)),0)
+MAKEFLAGS += -j$(shell nproc)
+endif
 SHELL     := /bin/sh
 comma     := ,
+# One word a file is enough, unless V=1.
+V         ?=
+say        = @$(if $(V),,printf '  %-5s %s\n' $1 $2;)$(if $(V),set -x;)
 
 B    := build$(if $(SAN),/san-$(subst $(comma),-,$(SAN)))
+RUN   = $(if $(filter /%,$(PROG)),,./)$(PROG)
 PROG := $(if $(SAN),$(B)/pandok,pandok)
 
 CC      := gcc
@@ -26,7 +33,8 @@ LDFLAGS := -Wl,-z,relro,-z,now $(if $(SAN),-fsanitize=$(SAN))
 LDLIBS  := -lZydis -llzma -lzstd -llz4 -lz -lbz2 -lxxhash -lpthread
 
 # Code that runs while the guest's vector registers are live in the host's: it may not touch one.
-LIGHT := src/mem/walk.c src/soft/access.c $(wildcard src/soft/light*.c)
+LIGHT := src/mem/walk.c src/soft/access.c $(wildcard src/soft/light*.c) $(wildcard src/soft/sys_*.c) \
+	$(addprefix src/soft/,seg.c stack.c intr.c string.c legacy.c)
 
 SRC  := $(wildcard src/*/*.c)
 ASM  := $(wildcard src/*/*.S)
@@ -65,16 +73,16 @@ $(B)/flags: FORCE
 
 $(B)/obj/%.o: src/%.c $(B)/flags | build/deps/build $(GEN)
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(if $(filter $<,$(LIGHT)),-mgeneral-regs-only) $(CPPFLAGS) -MMD -MP -c -o $@ $<
+	$(call say,cc,$<) $(CC) $(CFLAGS) $(if $(filter $<,$(LIGHT)),-mgeneral-regs-only) $(CPPFLAGS) -MMD -MP -c -o $@ $<
 
 $(B)/obj/%.S.o: src/%.S $(B)/flags | build/deps/build
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) -g -MMD -MP -c -o $@ $<
+	$(call say,as,$<) $(CC) $(CPPFLAGS) -g -MMD -MP -c -o $@ $<
 
 # ACPI source becomes an array: #include "gen/dsdt.h" declares dsdt_aml_code[].
 $(B)/gen/%.h: $$(filter %/$$*.asl,$(ASL)) | build/deps/build
 	@mkdir -p $(@D)
-	iasl -vs -vr -va -tc -p $(@:.h=) $< >$(@:.h=.log) || { cat $(@:.h=.log); exit 1; }
+	$(call say,iasl,$<) iasl -vs -vr -va -tc -p $(@:.h=) $< >$(@:.h=.log) || { cat $(@:.h=.log); exit 1; }
 	@sed 's/^unsigned char/static const unsigned char/' $(@:.h=.hex) >$@
 
 # Everything but main(), for tests to link with.
@@ -88,7 +96,7 @@ light: $(patsubst src/%.c,$(B)/obj/%.o,$(wildcard $(LIGHT))) $(wildcard src/soft
 	@tools/light $(filter %.o,$^)
 
 $(PROG): $(OBJ)
-	$(CC) $(LDFLAGS) -o $@ $(OBJ) $(LDLIBS)
+	$(call say,ld,$@) $(CC) $(LDFLAGS) -o $@ $(OBJ) $(LDLIBS)
 
 # ---- tests ------------------------------------------------------------------------------
 # A test says which sources it stands on in a comment: "@links src/base src/mem/walk.c" (a folder is
@@ -109,22 +117,22 @@ fuzz: $(FUZZ)
 
 $(B)/unit/%: test/unit/%.c $$(call unit_objs,test/unit/$$*.c) $(B)/flags | build/deps/test $(GEN)
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(CPPFLAGS) -MMD -MP -MF $@.d $(LDFLAGS) -o $@ $< $(filter %.o %.a,$^) -lcmocka $(LDLIBS)
+	$(call say,cc,$<) $(CC) $(CFLAGS) $(CPPFLAGS) -MMD -MP -MF $@.d $(LDFLAGS) -o $@ $< $(filter %.o %.a,$^) -lcmocka $(LDLIBS)
 
 FUZZFLAGS := -std=gnu17 -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined \
 	-fno-strict-aliasing
 
 $(B)/fuzz/obj/%.o: src/%.c | build/deps/test $(GEN)
 	@mkdir -p $(@D)
-	$(CLANG) $(FUZZFLAGS) $(CPPFLAGS) -MMD -MP -c -o $@ $<
+	$(call say,clang,$<) $(CLANG) $(FUZZFLAGS) $(CPPFLAGS) -MMD -MP -c -o $@ $<
 
 $(B)/fuzz/obj/%.S.o: src/%.S | build/deps/test
 	@mkdir -p $(@D)
-	$(CLANG) $(CPPFLAGS) -g -MMD -MP -c -o $@ $<
+	$(call say,clang,$<) $(CLANG) $(CPPFLAGS) -g -MMD -MP -c -o $@ $<
 
 $(B)/fuzz/%: test/fuzz/%.c $$(call fuzz_objs,test/fuzz/$$*.c) | build/deps/test $(GEN)
 	@mkdir -p $(@D)
-	$(CLANG) $(FUZZFLAGS) -fsanitize=fuzzer $(CPPFLAGS) -MMD -MP -MF $@.d -o $@ $< $(filter %.o,$^) $(LDLIBS)
+	$(call say,clang,$<) $(CLANG) $(FUZZFLAGS) -fsanitize=fuzzer $(CPPFLAGS) -MMD -MP -MF $@.d -o $@ $< $(filter %.o,$^) $(LDLIBS)
 
 test: $(PROG) build/deps/test build/deps/run ## every test; the last line counts them
 	@PROG=$(PROG) B=$(B) SAN='$(SAN)' tools/test.sh full
@@ -146,10 +154,18 @@ bench: $(PROG) build/deps/run build/deps/bench ## speed against QEMU's TCG and t
 run: $(PROG) build/deps/run ## boot Debian's stock kernel to a shell on this terminal
 	@PROG=$(PROG) tools/run.sh $(ARGS)
 
-install: $(PROG) ## install under PREFIX (and DESTDIR)
+# Options in the manual page and the completion come from the program's own tables.
+$(B)/pandok.1: man/pandok.1.in $(PROG)
+	@$(RUN) help --as roff >$@.commands
+	@sed -e '/^@COMMANDS@/{r $@.commands' -e 'd;}' -e 's/@VERSION@/$(VERSION)/' $< >$@
+
+$(B)/completion.bash: $(PROG)
+	@$(RUN) help --as bash >$@
+
+install: $(PROG) $(B)/pandok.1 $(B)/completion.bash ## install under PREFIX (and DESTDIR)
 	install -D -m 755 $(PROG) $(DESTDIR)$(PREFIX)/bin/pandok
-	install -D -m 644 man/pandok.1 $(DESTDIR)$(PREFIX)/share/man/man1/pandok.1
-	install -D -m 644 tools/completion.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/pandok
+	install -D -m 644 $(B)/pandok.1 $(DESTDIR)$(PREFIX)/share/man/man1/pandok.1
+	install -D -m 644 $(B)/completion.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/pandok
 
 uninstall:
 	rm -f $(DESTDIR)$(PREFIX)/bin/pandok $(DESTDIR)$(PREFIX)/share/man/man1/pandok.1 \

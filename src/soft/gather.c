@@ -64,6 +64,14 @@ static u64 gather_address(const struct vcpu *v, const struct insn *in, const u8 
 	return ea & size_mask(in->addrsize);
 }
 
+/* Before anything else a mask element becomes all ones or all zeros. */
+static void mask_spread(u8 *mask, unsigned n, unsigned size)
+{
+	for (unsigned i = 0; i < n; i++)
+		memset(mask + i * size, is_masked_in(mask, i, size) ? 0xff : 0, size);
+	memset(mask + n * size, 0, 32 - n * size);
+}
+
 enum step op_gather(struct soft_vcpu *s, const struct insn *in)
 {
 	struct vcpu *v = cpu_of(s);
@@ -80,6 +88,7 @@ enum step op_gather(struct soft_vcpu *s, const struct insn *in)
 	vec_read(v, in->reg, dst);
 	vec_read(v, in->vvvv, mask);
 	vec_read(v, in->index, index);
+	mask_spread(mask, n, size);
 	for (unsigned i = 0; i < n && r == STEP_NEXT; i++) {
 		if (is_masked_in(mask, i, size)) {
 			r = seg_linear(s, in->seg, gather_address(v, in, index, i), size, ACC_R, &lin);
@@ -90,12 +99,10 @@ enum step op_gather(struct soft_vcpu *s, const struct insn *in)
 			memset(mask + i * size, 0, size);
 	}
 	/* Completed elements count even when a later one faults; the rest keeps its mask. */
-	if (r == STEP_NEXT)
-		memset(mask, 0, sizeof(mask));
 	if (n * size <= 8)
 		memset(dst + 8, 0, 8);
 	vec_write(v, in->reg, dst, n * size <= 16 ? 16 : 32);
-	vec_write(v, in->vvvv, mask, n * size <= 16 && r == STEP_NEXT ? 16 : in->vlen);
+	vec_write(v, in->vvvv, mask, 32);
 	return r;
 }
 

@@ -122,6 +122,7 @@ enum {
 			  vector registers alone; otherwise they are saved to v->xsave around it */
 	ROW_ENDS = 2,  /* ends a block: may change control flow, mode or mappings */
 	ROW_GPR = 4,   /* neither reads nor writes memory or system state: cannot fault */
+	ROW_MAP0 = 8,  /* only the one-byte opcode; others of the name are copied (movsd, cmpsd) */
 };
 extern const struct insn_row insn_rows[];
 extern const unsigned insn_rows_n;
