@@ -80,10 +80,13 @@ $(B)/obj/%.S.o: src/%.S $(B)/flags | build/deps/build
 	$(call say,as,$<) $(CC) $(CPPFLAGS) -g -MMD -MP -c -o $@ $<
 
 # ACPI source becomes an array: #include "gen/dsdt.h" declares dsdt_aml_code[].
-$(B)/gen/%.h: $$(filter %/$$*.asl,$(ASL)) | build/deps/build
-	@mkdir -p $(@D)
-	$(call say,iasl,$<) iasl -vs -vr -va -tc -p $(@:.h=) $< >$(@:.h=.log) || { cat $(@:.h=.log); exit 1; }
-	@sed 's/^unsigned char/static const unsigned char/' $(@:.h=.hex) >$@
+define asl_rule
+$(B)/gen/$(basename $(notdir $1)).h: $1 | build/deps/build
+	@mkdir -p $$(@D)
+	$$(call say,iasl,$$<) iasl -vs -vr -va -tc -p $$(@:.h=) $$< >$$(@:.h=.log) || { cat $$(@:.h=.log); exit 1; }
+	@sed 's/^unsigned char/static const unsigned char/' $$(@:.h=.hex) >$$@
+endef
+$(foreach f,$(ASL),$(eval $(call asl_rule,$f)))
 
 # Everything but main(), for tests to link with.
 $(LIB): $(filter-out $(B)/obj/cli/main.o,$(OBJ))
