@@ -1,0 +1,271 @@
+/* gen.c - makes the sequence that belongs to a seed: forms, branches, loops and calls. */
+#include "gen.h"
+
+#include <string.h>
+
+struct item *item_add(struct gen *g)
+{
+	struct item *it = &g->q->item[g->q->n];
+
+	BUG_ON(g->q->n >= SEQ_ITEMS);
+	g->q->n++;
+	*it = (struct item){ .spec = ITEM_RAW, .group = (u16)g->group };
+	return it;
+}
+
+void emit_raw(struct gen *g, const u8 *bytes, unsigned len)
+{
+	struct item *it = item_add(g);
+
+	memcpy(it->bytes, bytes, len);
+	it->len = (u8)len;
+}
+
+/* The item of a helper instruction; its form is not counted. */
+void emit_args(struct gen *g, const struct spec *s, const struct args *a)
+{
+	struct item it = { .spec = ITEM_RAW, .group = (u16)g->group };
+
+	if (encode(g, s, a, &it))
+		*item_add(g) = it;
+}
+
+static unsigned mov_imm_head(const struct gen *g, u8 reg, bool wide, u8 *b)
+{
+	unsigned n = 0;
+
+	if (!g->q->bits32 && (wide || reg > 7))
+		b[n++] = (u8)(0x40 | wide << 3 | reg >> 3);
+	b[n++] = 0xb8 | (reg & 7);
+	return n;
+}
+
+void emit_mov_imm(struct gen *g, u8 reg, u64 v)
+{
+	bool wide = !g->q->bits32 && v >> 32;
+	u8 b[16];
+	unsigned n = mov_imm_head(g, reg, wide, b);
+
+	memcpy(b + n, &v, wide ? 8 : 4);
+	emit_raw(g, b, n + (wide ? 8 : 4));
+}
+
+void emit_mov_target(struct gen *g, u8 reg, u32 group)
+{
+	bool wide = !g->q->bits32 && g->slide >> 32;
+	u8 b[16] = { 0 };
+	struct item *it;
+
+	if (!g->q->bits32 && rng_permille(&g->rng, 500)) {
+		/* lea reg, [rip + target] */
+		emit_raw(g, (u8[]){ 0x48 | reg >> 3 << 2, 0x8d, (u8)((reg & 7) << 3 | 5), 0, 0, 0, 0 }, 7);
+		it = &g->q->item[g->q->n - 1];
+		it->fix = FIX_RIP_ITEM;
+		it->fix_at = 3;
+		it->target = (u16)group;
+		return;
+	}
+	memset(b, 0, sizeof(b));
+	unsigned n = mov_imm_head(g, reg, wide, b);
+	emit_raw(g, b, n + (wide ? 8 : 4));
+	it = &g->q->item[g->q->n - 1];
+	it->fix = wide ? FIX_ABS64 : FIX_ABS32;
+	it->fix_at = (u8)n;
+	it->target = (u16)group;
+}
+
+u32 target_choose(struct gen *g)
+{
+	return g->group + (rng_permille(&g->rng, 50) ? 1 : 2 + rng_below(&g->rng, 4));
+}
+
+static bool moves_stack(const struct spec *s)
+{
+	const char *n = s->form->name;
+
+	return !strncmp(n, "push", 4) || !strncmp(n, "pop", 3) || !strncmp(n, "call", 4) ||
+	       !strncmp(n, "ret", 3) || !strcmp(n, "enter") || !strcmp(n, "leave");
+}
+
+static bool is_branch(const struct spec *s)
+{
+	return s->nops && s->op[s->nops - 1].kind == 'J';
+}
+
+/* What forbids this form now. */
+static bool unusable(const struct gen *g, const struct spec *s)
+{
+	u16 keep = g->keep;
+
+	if (s->form->clob & keep)
+		return true;
+	if ((s->form->flags & FM_SI && keep >> RSI & 1) || (s->form->flags & FM_DI && keep >> RDI & 1) ||
+	    (s->form->flags & FM_BX && keep >> RBX & 1) || (s->form->flags & FM_FRAME && keep >> RBP & 1))
+		return true;
+	return g->balanced && (moves_stack(s) || (s->form->flags & (FM_RET | FM_TARGET)) || is_branch(s));
+}
+
+static void branch_args(struct gen *g, const struct spec *s, struct args *a)
+{
+	bool byte = s->op[s->nops - 1].size == 'b';
+
+	a->imm_fix = byte ? FIX_REL8 : FIX_REL32;
+	a->imm_len = byte ? 1 : 4;
+	(void)g;
+}
+
+/* One drawn form with what it needs before and after; false when it did not work out. */
+static bool add_form(struct gen *g, struct spec *s)
+{
+	struct item it = { .spec = (u16)(s - specs), .group = (u16)g->group };
+	u32 mark = g->q->n;
+	struct args a;
+
+	if (unusable(g, s) || !operands_choose(g, s, &a))
+		return false;
+	if (is_branch(s))
+		branch_args(g, s, &a);
+	it.target = (u16)target_choose(g);
+	if (!prep_before(g, s, &a) || !encode(g, s, &a, &it)) {
+		g->q->n = mark;
+		return false;
+	}
+	if (is_branch(s))
+		it.target = (u16)target_choose(g);
+	it.spec = (u16)(s - specs);
+	it.group = (u16)g->group;
+	*item_add(g) = it;
+	prep_after(g, s, &a);
+	return true;
+}
+
+static void add_plain(struct gen *g)
+{
+	for (unsigned i = 0; i < 50; i++) {
+		struct spec *s = spec_draw(&g->rng, g->q->bits32);
+
+		if (s && add_form(g, s))
+			break;
+	}
+	g->group++;
+}
+
+/* No branch from before may go behind this point: it would skip a loop counter's start. */
+static void clamp_targets(struct gen *g)
+{
+	for (u32 i = 0; i < g->q->n; i++)
+		if (g->q->item[i].fix && g->q->item[i].target > g->group)
+			g->q->item[i].target = (u16)g->group;
+}
+
+static void add_body(struct gen *g, u32 n)
+{
+	while (n--)
+		add_plain(g);
+	clamp_targets(g);
+}
+
+static void add_jump_back(struct gen *g, u8 counter, u32 start)
+{
+	static const u8 jnz[] = { 0x0f, 0x85, 0, 0, 0, 0 };
+	u8 dec[4] = { 0x48 | counter >> 3, 0xff, 0xc8 | (counter & 7) };
+	struct item *it;
+
+	/* sub counter, 1 in one of its shapes; 32-bit code has no REX. */
+	if (g->q->bits32)
+		emit_raw(g, dec + 1, 2);
+	else
+		emit_raw(g, dec, 3);
+	emit_raw(g, jnz, 6);
+	it = &g->q->item[g->q->n - 1];
+	it->fix = FIX_REL32;
+	it->fix_at = 2;
+	it->target = (u16)start;
+}
+
+/* The counter's start and the jump back are one step in one group each side of the body. */
+static u32 add_loop(struct gen *g)
+{
+	u8 counter = reg_write(g, false);
+	u32 n = 1 + rng_below(&g->rng, 6), start;
+
+	if (counter == NO_REG || (g->keep >> counter & 1))
+		return 0;
+	clamp_targets(g);
+	emit_mov_imm(g, counter, 2 + rng_below(&g->rng, 9));
+	start = ++g->group;
+	g->keep |= (u16)(1u << counter);
+	g->loops++;
+	add_body(g, n);
+	add_jump_back(g, counter, start);
+	g->loops--;
+	g->keep &= (u16)~(1u << counter);
+	g->group++;
+	return n + 2;
+}
+
+static void add_branch_to(struct gen *g, u8 opcode, u32 group)
+{
+	struct item *it;
+
+	emit_raw(g, (u8[]){ opcode, 0, 0, 0, 0 }, 5);
+	it = &g->q->item[g->q->n - 1];
+	it->fix = FIX_REL32;
+	it->fix_at = 1;
+	it->target = (u16)group;
+}
+
+/* call F; jmp after; F: body; ret; after: */
+static u32 add_call(struct gen *g)
+{
+	u32 n = 1 + rng_below(&g->rng, 4);
+	bool was = g->balanced;
+
+	clamp_targets(g);
+	add_branch_to(g, 0xe8, g->group + 2);
+	g->group++;
+	add_branch_to(g, 0xe9, g->group + n + 2);
+	g->group++;
+	g->balanced = true;
+	while (n--)
+		add_plain(g);
+	g->balanced = was;
+	emit_raw(g, (u8[]){ 0xc3 }, 1);
+	g->group++;
+	return 4;
+}
+
+static void choose_shape(struct gen *g, const struct gen_options *o)
+{
+	struct seq *q = g->q;
+
+	q->bits32 = rng_permille(&g->rng, o->bits32);
+	q->slide = (u8)rng_below(&g->rng, q->bits32 ? SLIDE_HIGH : SLIDE_N);
+	q->salt = (u32)rng_next(&g->rng);
+	q->place = (u32)rng_next(&g->rng);
+	g->slide = slides[q->slide];
+}
+
+void seq_generate(struct seq *q, u64 seed, const struct gen_options *o)
+{
+	struct gen g = { .rng = { seed * 0x9e3779b97f4a7c15ull ^ 0x5851f42d4c957f2dull }, .q = q };
+	u32 n;
+
+	q->seed = seed;
+	q->n = 0;
+	choose_shape(&g, o);
+	init_choose(&g);
+	n = (u32)rng_in(&g.rng, o->min, o->max);
+	while (g.group < n && q->n < SEQ_ITEMS - 200) {
+		u32 r = rng_below(&g.rng, 1000);
+
+		if (r < 40)
+			add_loop(&g);
+		else if (r < 70)
+			add_call(&g);
+		else
+			add_plain(&g);
+	}
+	q->groups = g.group;
+	seq_lay_out(q);
+}
