@@ -46,8 +46,9 @@ struct apic_msg {
 	u8 mode, vector;
 };
 
-/* apic_send - deliver to every local APIC that dest names (one of them for APIC_LOWEST). */
-void apic_send(struct apic_bus *bus, const struct apic_msg *m);
+/* apic_send - deliver to every local APIC that dest names (one of them for APIC_LOWEST).
+ * Did one take it? */
+bool apic_send(struct apic_bus *bus, const struct apic_msg *m);
 /* apic_msi - a device's write of data to 0xfeexxxxx. SDM 3A 11.11. */
 void apic_msi(struct apic_bus *bus, u64 at, u32 data);
 /* apic_lint0 - the PIC's INT output, wired to every local APIC's LINT0. */
@@ -60,7 +61,8 @@ bool lapic_hit(const struct dev *d, u64 at);
 bool lapic_owns(u32 msr); /* APIC base, x2APIC range, TSC deadline, PV EOI */
 bool lapic_msr_read(struct dev *d, u32 msr, u64 *ret); /* false: #GP */
 bool lapic_msr_write(struct dev *d, u32 msr, u64 val); /* false: #GP */
-bool lapic_ready(const struct dev *d);  /* lapic_ack() may give a vector; any thread, no lock */
+bool lapic_ready(const struct dev *d);  /* lapic_check() may be true; any thread, no lock */
+bool lapic_check(struct dev *d);        /* would lapic_ack() give a vector? own thread */
 bool lapic_takes_pic(const struct dev *d); /* LINT0 is ExtINT; any thread, no lock */
 int lapic_ack(struct dev *d); /* take the highest vector into service, -1 none; own thread */
 u8 lapic_cr8_read(const struct dev *d);

@@ -57,12 +57,12 @@ void debugexit_wire(struct dev *d, void (*end)(void *ctx, u32 value), void *ctx)
 void pvpanic_wire(struct dev *d, void (*panic)(void *ctx, u8 events), void *ctx);
 
 /* ---- kvmclock: one a vCPU ---- */
-struct kvmclock_rate { /* guest time = ns + (tsc - tsc0) ticks; the same for all vCPUs */
+struct kvmclock_rate {
 	struct mem *mem;
 	u64 tsc_hz;
-	u64 (*tsc)(void *ctx, unsigned cpu); /* the guest's TSC now; its own thread or outside run() */
+	/* cpu's TSC at some guest time ns, the same ns for all vCPUs; do all TSCs agree? */
+	bool (*pair)(void *ctx, unsigned cpu, u64 *tsc, u64 *ns);
 	void *ctx;
-	bool stable;  /* all vCPUs' TSCs agree */
 };
 void kvmclock_wire(struct dev *d, const struct kvmclock_rate *rate, unsigned cpu);
 bool kvmclock_owns(u32 msr);

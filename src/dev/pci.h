@@ -35,6 +35,7 @@ struct pci_dev {
 	u8 slot;
 	bool mapped[PCI_BARS];
 	bool intx;         /* level of this function's INTA# */
+	bool intx_out;     /* what the line got of it: the command register can hold it back */
 	struct pci *host;
 };
 

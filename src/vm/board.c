@@ -1,0 +1,344 @@
+/* board.c - which devices a machine has, and what the machine may ask of them. */
+#include "vm/board.h"
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <x86intrin.h>
+
+#include "vm/board_int.h"
+
+static void uart_put(void *ctx, u8 byte)
+{
+	const struct cable *c = ctx;
+	struct serial_backend *s = c->board->config.serial[c->port];
+
+	s->put(s, byte);
+}
+
+static void uart_room(void *ctx)
+{
+	const struct cable *c = ctx;
+	const struct board_calls *calls = &c->board->config.calls;
+
+	calls->serial_room(calls->ctx, c->port);
+}
+
+/* One row a device: its place in struct board, its kind, and whether the bus carries it. */
+struct part {
+	size_t at;
+	const struct dev_ops *ops;
+	u16 ports;
+	bool own_irqchip; /* only when the interrupt controllers are ours */
+	bool on_request;  /* only with config.debug_exit */
+};
+#define PART(m) offsetof(struct board, m)
+
+static const struct part parts[] = {
+	{ PART(pit), &pit_ops, 0, false, false },
+	{ PART(rtc), &rtc_ops, 0, false, false },
+	{ PART(uart[0]), &uart_ops, 0x3f8, false, false },
+	{ PART(uart[1]), &uart_ops, 0x2f8, false, false },
+	{ PART(uart[2]), &uart_ops, 0x3e8, false, false },
+	{ PART(uart[3]), &uart_ops, 0x2e8, false, false },
+	{ PART(kbd), &kbd_ops, 0, false, false },
+	{ PART(reset), &reset_ops, 0, false, false },
+	{ PART(pm), &pm_ops, 0, false, false },
+	{ PART(pmtimer), &pmtimer_ops, 0, false, false },
+	{ PART(pci), &pci_ops, 0, false, false },
+	{ PART(pvpanic), &pvpanic_ops, 0, false, false },
+	{ PART(debugcon), &debugcon_ops, 0, false, false },
+	{ PART(debugexit), &debugexit_ops, 0, false, true },
+	{ PART(ioapic), &ioapic_ops, 0, true, false },
+	{ PART(pic), &pic_ops, 0, true, false },
+};
+
+static struct dev *part_dev(struct board *b, unsigned i)
+{
+	return (struct dev *)((char *)b + parts[i].at);
+}
+
+static bool part_present(const struct board *b, unsigned i)
+{
+	return !(parts[i].own_irqchip && b->config.irqchip) &&
+	       !(parts[i].on_request && !b->config.debug_exit);
+}
+
+static int make_parts(struct board *b, struct err *e)
+{
+	int rc = 0;
+
+	for (unsigned i = 0; i < ARRAY_SIZE(parts) && !rc; i++) {
+		struct dev *d = part_dev(b, i);
+
+		if (!part_present(b, i))
+			continue;
+		rc = dev_init(d, parts[i].ops, b->clock, parts[i].ports, e);
+		if (!rc)
+			rc = bus_add(b->bus, d, e);
+	}
+	return rc;
+}
+
+/* Local APICs and kvmclocks, one of each per vCPU. */
+static int make_per_cpu(struct board *b, struct err *e)
+{
+	unsigned n = b->config.ncpus;
+	int rc = 0;
+
+	b->lapic = calloc(n, sizeof(*b->lapic));
+	b->kvmclock = calloc(n, sizeof(*b->kvmclock));
+	if (!b->lapic || !b->kvmclock)
+		return err_set(e, -ENOMEM, "out of memory");
+	for (unsigned i = 0; i < n && !rc; i++) {
+		rc = dev_init(&b->lapic[i], &lapic_ops, b->clock, 0, e);
+		if (!rc)
+			rc = dev_init(&b->kvmclock[i], &kvmclock_ops, b->clock, 0, e);
+	}
+	return rc;
+}
+
+static void wire_uarts(struct board *b)
+{
+	for (unsigned i = 0; i < 4; i++) {
+		struct cable *c = &b->cable[i];
+		bool plugged = b->config.serial[i];
+		struct uart_peer peer = {
+			.ctx = c, .plugged = plugged, .put = plugged ? uart_put : NULL,
+			.room = b->config.calls.serial_room ? uart_room : NULL,
+		};
+
+		*c = (struct cable){ b, i };
+		uart_wire(&b->uart[i], &b->source[SOURCE_COM1 + i].irq, &peer);
+	}
+}
+
+static void wire_pci(struct board *b)
+{
+	struct pci_wiring w = { .bus = b->bus, .reset = &b->reset, .msi = board_msi, .ctx = b };
+
+	for (unsigned i = 0; i < ARRAY_SIZE(w.intx); i++)
+		w.intx[i] = &b->source[SOURCE_INTA + i].irq;
+	pci_wire(&b->pci, &w);
+}
+
+static void wire_per_cpu(struct board *b)
+{
+	b->rate = (struct kvmclock_rate){
+		.mem = b->config.mem, .tsc_hz = b->config.tsc_hz, .pair = board_clock_pair, .ctx = b,
+	};
+	for (unsigned i = 0; i < b->config.ncpus; i++) {
+		lapic_wire(&b->lapic[i], &b->apics, i);
+		kvmclock_wire(&b->kvmclock[i], &b->rate, i);
+	}
+	ioapic_wire(&b->ioapic, &b->apics);
+}
+
+static void wire(struct board *b)
+{
+	const struct board_calls *c = &b->config.calls;
+
+	board_lines_init(b);
+	pit_wire(&b->pit, &b->source[SOURCE_PIT].irq);
+	rtc_wire(&b->rtc, &b->source[SOURCE_RTC].irq);
+	kbd_wire(&b->kbd, &b->source[SOURCE_KBD].irq, c->reset, c->ctx);
+	reset_wire(&b->reset, c->reset, c->ctx);
+	pm_wire(&b->pm, &b->source[SOURCE_SCI].irq, c->power_off, c->ctx);
+	pvpanic_wire(&b->pvpanic, c->panic, c->ctx);
+	debugcon_wire(&b->debugcon, c->debug_byte, c->ctx);
+	if (b->config.debug_exit)
+		debugexit_wire(&b->debugexit, c->debug_exit, c->ctx);
+	wire_uarts(b);
+	wire_pci(b);
+	if (b->config.irqchip)
+		return;
+	board_apics_init(b);
+	wire_per_cpu(b);
+}
+
+/* What firmware would have left in CMOS memory; sizes in the units each register pair has. */
+static void fill_cmos(struct board *b)
+{
+	u64 ram = b->config.mem->ram, low = ram < MEM_LOW_MAX ? ram : MEM_LOW_MAX;
+	u64 ext_k = (low - MIB(1)) >> 10, above16 = low > MIB(16) ? (low - MIB(16)) >> 16 : 0;
+	u64 high = (ram - low) >> 16;
+	const struct { u8 index; u64 val; } row[] = {
+		{ 0x14, 0x02 }, /* equipment: a mathematics coprocessor, no display, no floppy */
+		{ 0x15, 640 & 0xff }, { 0x16, 640 >> 8 },
+		{ 0x17, ext_k > 0xffff ? 0xff : ext_k }, { 0x18, ext_k > 0xffff ? 0xff : ext_k >> 8 },
+		{ 0x30, ext_k > 0xffff ? 0xff : ext_k }, { 0x31, ext_k > 0xffff ? 0xff : ext_k >> 8 },
+		{ 0x34, above16 }, { 0x35, above16 >> 8 },
+		{ 0x5b, high }, { 0x5c, high >> 8 }, { 0x5d, high >> 16 },
+		{ 0x5f, b->config.ncpus - 1 },
+	};
+
+	for (unsigned i = 0; i < ARRAY_SIZE(row); i++)
+		rtc_cmos_set(&b->rtc, row[i].index, (u8)row[i].val);
+}
+
+/* Interrupt controllers last: the devices have let go of their lines by then. */
+static void reset_all(struct board *b)
+{
+	for (unsigned i = 0; i < ARRAY_SIZE(parts); i++)
+		if (part_present(b, i))
+			parts[i].ops->reset(part_dev(b, i));
+	if (b->config.irqchip)
+		return;
+	for (unsigned i = 0; i < b->config.ncpus; i++) {
+		lapic_ops.reset(&b->lapic[i]);
+		kvmclock_ops.reset(&b->kvmclock[i]);
+		b->kicked[i] = false;
+	}
+	dev_write(&b->pic, DEV_PIO, 0x4d1, 1, 0x0e); /* SCI and the PCI wires are levels */
+}
+
+int board_new(const struct board_config *c, struct board **ret, struct err *e)
+{
+	struct board *b;
+	int rc;
+
+	if (!c->ncpus || c->ncpus > BOARD_CPUS_MAX)
+		return err_set(e, -EINVAL, "a board has sockets for 1 to %d processors", BOARD_CPUS_MAX);
+	b = calloc(1, sizeof(*b));
+	if (!b)
+		return err_set(e, -ENOMEM, "out of memory");
+	b->config = *c;
+	pthread_mutex_init(&b->lock, NULL);
+	b->kicked = calloc(c->ncpus, sizeof(*b->kicked));
+	rc = b->kicked ? clock_new(c->deterministic, &b->lock, &b->clock, e)
+		       : err_set(e, -ENOMEM, "out of memory");
+	if (!rc)
+		rc = bus_new(&b->bus, e);
+	if (!rc)
+		rc = make_parts(b, e);
+	if (!rc && !c->irqchip)
+		rc = make_per_cpu(b, e);
+	if (rc) {
+		board_free(b);
+		return rc;
+	}
+	pthread_mutex_lock(&b->lock);
+	wire(b);
+	fill_cmos(b);
+	reset_all(b);
+	b->tsc0 = __rdtsc();
+	b->ns0 = clock_now(b->clock);
+	pthread_mutex_unlock(&b->lock);
+	*ret = b;
+	return 0;
+}
+
+void board_free(struct board *b)
+{
+	if (!b)
+		return;
+	clock_free(b->clock);
+	bus_free(b->bus);
+	for (unsigned i = 0; i < ARRAY_SIZE(parts); i++)
+		dev_fini(part_dev(b, i));
+	for (unsigned i = 0; i < b->config.ncpus; i++) {
+		if (b->lapic)
+			dev_fini(&b->lapic[i]);
+		if (b->kvmclock)
+			dev_fini(&b->kvmclock[i]);
+	}
+	free(b->lapic);
+	free(b->kvmclock);
+	free((void *)b->kicked);
+	pthread_mutex_destroy(&b->lock);
+	free(b);
+}
+
+void board_attach(struct board *b, struct engine *en, struct vcpu *const *v)
+{
+	pthread_mutex_lock(&b->lock);
+	b->engine = en;
+	b->vcpu = v;
+	pthread_mutex_unlock(&b->lock);
+}
+
+/* 64-bit BARs go above RAM, on a boundary that suits large ones. */
+static u64 mmio64_at(const struct board *b)
+{
+	u64 ram = b->config.mem->ram, end = ram > MEM_LOW_MAX ? MEM_HIGH + ram - MEM_LOW_MAX : MEM_HIGH;
+
+	return (end + GIB(32) - 1) & ~(GIB(32) - 1);
+}
+
+int board_tables(struct board *b, gpa_t *ret, struct err *e)
+{
+	struct acpi_config c = {
+		.ncpus = b->config.ncpus, .at = BOARD_TABLES_AT, .mmio64_at = mmio64_at(b),
+	};
+	u8 *buf = calloc(1, ACPI_TABLES_MAX);
+	int rc;
+
+	if (!buf)
+		return err_set(e, -ENOMEM, "out of memory");
+	rc = mem_write(b->config.mem, GPA(BOARD_TABLES_AT), acpi_build(&c, buf), buf);
+	free(buf);
+	if (rc)
+		return err_set(e, rc, "no room for the ACPI tables in guest memory");
+	*ret = GPA(BOARD_TABLES_AT);
+	return 0;
+}
+
+void board_reset(struct board *b)
+{
+	pthread_mutex_lock(&b->lock);
+	reset_all(b);
+	pthread_mutex_unlock(&b->lock);
+}
+
+void board_power_button(struct board *b)
+{
+	pthread_mutex_lock(&b->lock);
+	pm_power_button(&b->pm);
+	pthread_mutex_unlock(&b->lock);
+}
+
+size_t board_serial_in(struct board *b, unsigned i, const u8 *buf, size_t len)
+{
+	size_t n;
+
+	pthread_mutex_lock(&b->lock);
+	n = uart_in(&b->uart[i & 3], buf, len);
+	pthread_mutex_unlock(&b->lock);
+	return n;
+}
+
+void board_serial_break(struct board *b, unsigned i)
+{
+	pthread_mutex_lock(&b->lock);
+	uart_break(&b->uart[i & 3]);
+	pthread_mutex_unlock(&b->lock);
+}
+
+void board_pause(struct board *b)
+{
+	pthread_mutex_lock(&b->lock);
+	clock_stop(b->clock);
+	pthread_mutex_unlock(&b->lock);
+}
+
+/* The TSC went on meanwhile, so every kvmclock gets a new relation. */
+void board_resume(struct board *b)
+{
+	pthread_mutex_lock(&b->lock);
+	clock_start(b->clock);
+	b->tsc0 = __rdtsc();
+	b->ns0 = clock_now(b->clock);
+	for (unsigned i = 0; b->kvmclock && i < b->config.ncpus; i++)
+		kvmclock_refresh(&b->kvmclock[i], true);
+	pthread_mutex_unlock(&b->lock);
+}
+
+u64 board_now_ns(struct board *b)
+{
+	u64 now;
+
+	pthread_mutex_lock(&b->lock);
+	now = clock_now(b->clock);
+	pthread_mutex_unlock(&b->lock);
+	return now;
+}
