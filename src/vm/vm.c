@@ -121,13 +121,12 @@ void vm_free(struct vm *vm)
 {
 	if (!vm)
 		return;
+	board_free(vm->board); /* first: its timers reach engine and vCPUs */
 	for (unsigned i = 0; vm->vcpu && i < vm->config.ncpus; i++)
 		if (vm->vcpu[i])
 			vm->ops->vcpu_free(vm->vcpu[i]);
 	if (vm->engine)
 		vm->ops->free(vm->engine);
-	if (vm->board)
-		board_free(vm->board);
 	mem_free(vm->mem);
 	pthread_cond_destroy(&vm->changed);
 	pthread_mutex_destroy(&vm->lock);
