@@ -29,14 +29,16 @@ void skip(const char *name, const char *why);
 void note(const char *what, u64 v);                    /* an unchecked line, for reading */
 void finish(void) __attribute__((noreturn));           /* totals, then port 0xF4 */
 
-/* QEMU's TCG deviates from the manuals here and there. When the command line has the word
- * "tcg" (QEMU itself, and KVM inside it), such a check is skipped. */
+/* The word on the command line says where the image runs. QEMU's TCG deviates from the manuals
+ * here and there; with "tcg" (QEMU itself, and KVM inside it) such a check is skipped. */
 bool on_tcg(void);
+bool on_qemu(void); /* the word "qemu": its machine, where unclaimed addresses read zero */
+bool on_kvm(void);  /* the word "kvm": whose emulator knows few instructions on devices */
 void check_hw(const char *name, bool ok); /* as check and check_fault; skipped on TCG */
 void check_fault_hw(const char *name, unsigned vec, ulong err);
 void check_pf_hw(const char *name, ulong err, ulong cr2);
 bool cmdline_has(const char *word);
-u64 ram_top(void); /* end of the highest RAM below 4 GiB */
+u64 ram_top(void); /* where RAM ends below 4 GiB and the hole begins; 0 unknown */
 
 /* ---- exceptions ---- */
 struct frame {

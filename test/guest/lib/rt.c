@@ -228,9 +228,10 @@ static void cmdline_take(const char *s)
 		cmdline[i] = s[i];
 }
 
-static void ram_take(u64 at, u64 len, u32 type)
+/* Reserved parts of RAM, for firmware tables, count too: the hole begins behind them. */
+static void ram_take(u64 at, u64 len)
 {
-	if (type == 1 && at + len > ram_end && at + len <= 0x100000000)
+	if (at < 0xc0000000 && at + len > ram_end)
 		ram_end = at + len;
 }
 
@@ -252,7 +253,7 @@ static void pvh_take(const struct pvh_info *p)
 
 	cmdline_take((void *)(ulong)p->cmdline);
 	for (i = 0; p->version >= 1 && i < p->memmap_n; i++)
-		ram_take(r[i].at, r[i].len, r[i].type);
+		ram_take(r[i].at, r[i].len);
 }
 
 /* Source: Multiboot Specification 0.6.96, 3.3. */
@@ -267,7 +268,7 @@ static void multiboot_take(const u32 *info)
 
 		memcpy(&base, (void *)(ulong)(at + 4), 8);
 		memcpy(&len, (void *)(ulong)(at + 12), 8);
-		ram_take(base, len, *(u32 *)(ulong)(at + 20));
+		ram_take(base, len);
 	}
 }
 
@@ -292,6 +293,16 @@ bool cmdline_has(const char *word)
 bool on_tcg(void)
 {
 	return cmdline_has("tcg");
+}
+
+bool on_qemu(void)
+{
+	return cmdline_has("qemu");
+}
+
+bool on_kvm(void)
+{
+	return cmdline_has("kvm");
 }
 
 u64 ram_top(void)
