@@ -59,7 +59,7 @@ static u64 gather_address(const struct vcpu *v, const struct insn *in, const u8 
 	unsigned size = in->opcode & 1 ? 8 : 4;
 	u64 ea = (u64)in->disp + size_sext(element(index, i, size), size) * in->scale;
 
-	if (in->base != REG_NONE)
+	if (in->base != GPR_NONE)
 		ea += v->gpr[in->base];
 	return ea & size_mask(in->addrsize);
 }
@@ -179,7 +179,7 @@ static enum step bytes_store(struct soft_vcpu *s, const struct insn *in, const u
 	struct insn at = *in;
 
 	at.base = RDI;
-	at.index = REG_NONE;
+	at.index = GPR_NONE;
 	at.disp = 0;
 	return masked_store(s, &at, mask, data, 1, n);
 }

@@ -60,11 +60,11 @@ u64 insn_ea(const struct vcpu *v, const struct insn *in)
 {
 	u64 ea = (u64)in->disp;
 
-	if (in->base == REG_RIP)
+	if (in->base == GPR_RIP)
 		ea += in->pc + in->len;
-	else if (in->base != REG_NONE)
+	else if (in->base != GPR_NONE)
 		ea += v->gpr[in->base];
-	if (in->index != REG_NONE)
+	if (in->index != GPR_NONE)
 		ea += v->gpr[in->index] * in->scale;
 	return ea & size_mask(in->addrsize);
 }

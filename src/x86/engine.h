@@ -27,6 +27,9 @@ struct engine_host {
 	u64 (*hypercall)(void *ctx, struct vcpu *v, u64 nr, const u64 arg[4]); /* KVM's ABI */
 	/* Deterministic mode: called at every digest point with the count of retired instructions. */
 	void (*digest)(void *ctx, struct vcpu *v, u64 icount);
+	/* Deterministic mode: icount instructions are retired; fire due timers. Returns the count at
+	 * which the next is due, UINT64_MAX for none. NULL: no timers. */
+	u64 (*advance)(void *ctx, struct vcpu *v, u64 icount);
 };
 
 struct engine_config {
@@ -36,6 +39,7 @@ struct engine_config {
 	bool single_step;   /* soft: one instruction a block, no optimization */
 	bool deterministic; /* soft: time is retired instructions */
 	u64 digest_every;   /* deterministic: instructions between digests, 0 none */
+	bool precise;       /* soft: flags are exact in every exception frame, even dead ones */
 	bool debug_exceptions; /* log each exception delivered */
 };
 

@@ -1,0 +1,227 @@
+/* block.c - from guest bytes to a block in the cache. */
+#include "soft/translate.h"
+
+#include <time.h>
+
+#include "base/log.h"
+
+/*E:110 A block is made
+ * Guest instructions are decoded up to a branch, the page's end or a limit; a plan says which
+ * flags are live and which accesses can share a check; then code is emitted in one pass,
+ * first the straight line, then what is rarely run. Beside the code the block keeps sites:
+ * for each host address that may fault or call out, the guest instruction and where the
+ * guest's registers are at that moment. That is what makes exceptions precise.
+ */
+void site_add_regs(struct tr *t, const struct regs *r, unsigned insn, unsigned insn_off, u8 flags)
+{
+	u64 map = regs_map(r);
+	struct site *s;
+	unsigned m = t->nmaps;
+
+	while (m && t->map[m - 1] != map)
+		m--;
+	if (!m) {
+		BUG_ON(t->nmaps == ARRAY_SIZE(t->map));
+		t->map[t->nmaps++] = map;
+		m = t->nmaps;
+	}
+	BUG_ON(t->nsites == SITES);
+	s = &t->site[t->nsites++];
+	s->at = emit_off(&t->e);
+	s->insn = (u8)insn;
+	s->map = (u8)(m - 1);
+	s->flags = flags;
+	s->insn_off = flags & SITE_PC_IMM ? (u16)insn_off
+		    : (u16)(t->in[insn].in.pc - t->b->pc + insn_off);
+}
+
+void site_add(struct tr *t, unsigned insn_off, u8 flags)
+{
+	site_add_regs(t, &t->regs, t->now, insn_off, flags);
+}
+
+unsigned exit_add(struct tr *t, u64 pc, u32 mode)
+{
+	struct exit *x = &t->exit[t->nexits];
+
+	BUG_ON(t->nexits == EXITS);
+	*x = (struct exit){ .owner = t->b, .pc = pc, .mode = mode };
+	x->checked = t->b->crosses || ((t->b->cs_base + pc) ^ (t->b->cs_base + t->b->pc)) >> GUEST_PAGE_SHIFT;
+	return t->nexits++;
+}
+
+struct insn *insn_keep(struct tr *t, const struct dinsn *d)
+{
+	struct insn *in = cache_alloc(t->region, sizeof(*in));
+
+	*in = d->in;
+	in->left = (u8)(t->n - t->now);
+	in->row = d->action == A_UD ? NULL : d->row;
+	return in;
+}
+
+/* ---- fetch and decode ---- */
+
+/* The bytes at pc up to the end of the page, and of the next page when an instruction goes on there. */
+struct fetch {
+	const u8 *bytes;
+	unsigned room;
+	u8 buf[32];
+};
+
+static enum step fetch_second(struct tr *t, struct fetch *f, u64 lin)
+{
+	struct mem *m = t->so->en.config.mem;
+	u64 next = (lin | (GUEST_PAGE_SIZE - 1)) + 1;
+	const u8 *more;
+	gpa_t at;
+
+	if (!(t->mode & M_CODE64))
+		next = (u32)next;
+	for (unsigned i = 0; i < f->room; i++)
+		f->buf[i] = f->bytes[i];
+	if (itlb_fill(t->s, next, &at))
+		return STEP_FAULT;
+	more = mem_host(m, at, 16);
+	for (unsigned i = 0; i < 15; i++)
+		f->buf[f->room + i] = more ? more[i] : 0xff;
+	f->bytes = f->buf;
+	f->room += 15;
+	t->b->gpa2 = at;
+	t->b->crosses = true;
+	return STEP_NEXT;
+}
+
+static unsigned insn_limit(const struct tr *t)
+{
+	return t->mode & M_ONE || t->so->single_step ? 1 : BLOCK_INSNS;
+}
+
+/* Decode the block's instructions; an undecodable one becomes #UD. */
+static enum step decode_block(struct tr *t, const u8 *bytes, unsigned room)
+{
+	struct fetch f = { bytes, room, { 0 } };
+	u64 pc = t->b->pc;
+
+	for (t->n = 0; t->n < insn_limit(t);) {
+		struct dinsn *d = &t->in[t->n];
+		bool ok = f.room && decode(d, f.bytes, f.room, pc, t->mode);
+
+		if (!ok && f.room < 15) {
+			if (t->n)
+				break; /* it starts a block of its own */
+			if (fetch_second(t, &f, linear_of(t, pc)))
+				return STEP_FAULT;
+			ok = decode(d, f.bytes, f.room, pc, t->mode);
+			t->b->crosses = true;
+		}
+		if (!ok) {
+			__builtin_memset(d, 0, sizeof(*d));
+			d->action = A_UD;
+			d->in.pc = pc;
+			d->in.len = 1;
+		}
+		t->n++;
+		f.bytes += d->in.len;
+		f.room -= d->in.len;
+		pc += d->in.len;
+		if (decode_ends_block(d) || t->b->crosses)
+			break;
+	}
+	t->b->len = (u16)(pc - t->b->pc);
+	t->b->n = (u8)t->n;
+	return STEP_NEXT;
+}
+
+/* ---- emit ---- */
+
+static void *keep(struct tr *t, const void *from, size_t size)
+{
+	void *to = cache_alloc(t->region, size);
+
+	__builtin_memcpy(to, from, size);
+	return to;
+}
+
+static void emit_block(struct tr *t)
+{
+	struct block *b = t->b;
+
+	t->nstubs = t->nsites = t->nmaps = t->nexits = 0;
+	t->now = 0;
+	t->pinned = 0;
+	regs_init(&t->regs);
+	b->code = emit_off(&t->e);
+	gen_entry(t);
+	for (t->now = 0; t->now < t->n; t->now++)
+		gen_insn(t);
+	t->now = t->n - 1;
+	if (!decode_ends_block(&t->in[t->now]))
+		gen_next(t, b->pc + b->len);
+	mem_stubs(t);
+	b->nexits = (u16)t->nexits;
+	b->exits = cache_alloc(t->region, t->nexits * sizeof(*b->exits));
+	gen_exit_stubs(t);
+	__builtin_memcpy(b->exits, t->exit, t->nexits * sizeof(*b->exits));
+	b->end = emit_off(&t->e);
+	b->nsites = (u16)t->nsites;
+	b->nmaps = (u16)t->nmaps;
+	b->sites = keep(t, t->site, t->nsites * sizeof(*b->sites));
+	b->maps = keep(t, t->map, t->nmaps * sizeof(*b->maps));
+}
+
+static u64 now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (u64)ts.tv_sec * 1000000000u + (u64)ts.tv_nsec;
+}
+
+static void count(struct tr *t, u64 start)
+{
+	struct stats *st = &t->s->v.stats;
+
+	st->n[STAT_blocks]++;
+	st->n[STAT_insns] += t->n;
+	st->n[STAT_code_bytes] += t->b->end - t->b->code;
+	st->n[STAT_translate_ns] += now_ns() - start;
+	if (t->mode & M_NOMERGE)
+		st->n[STAT_split_block]++;
+}
+
+struct block *block_make(struct soft_vcpu *s, gpa_t gpa, u32 mode)
+{
+	struct soft *so = s->soft;
+	struct tr *t = s->tr;
+	u64 start = now_ns();
+	u64 room = GUEST_PAGE_SIZE - (gpa.at & (GUEST_PAGE_SIZE - 1));
+	const u8 *bytes = mem_host(so->en.config.mem, gpa, room);
+	struct region *r;
+
+	if (!bytes) { /* a jump into a device or a hole: all ones, which no instruction is */
+		soft_fault(s, EXC_UD, false, 0);
+		return NULL;
+	}
+	r = cache_room(so);
+	t->s = s;
+	t->so = so;
+	t->mode = mode;
+	t->view = view_of_mode(mode);
+	t->region = r;
+	t->b = cache_alloc(r, sizeof(*t->b));
+	*t->b = (struct block){ .pc = s->v.rip, .gpa = gpa, .mode = mode,
+				.cs_base = mode & M_CODE64 ? 0 : s->v.seg[SEG_CS].base };
+	if (decode_block(t, bytes, (unsigned)room))
+		return NULL;
+	t->e = (struct emit){ so->code_rw + r->used, so->code_rw, so->code_rw + r->used + BLOCK_CODE_MAX, false };
+	plan(t);
+	emit_block(t);
+	BUG_ON(t->e.full);
+	r->used = (t->b->end + 15) & ~15u;
+	cache_add(so, r, t->b);
+	count(t, start);
+	LOG(bt, TRACE, "block %llx: %u insns, %u bytes, mode %x", (unsigned long long)t->b->pc, t->n,
+	    t->b->end - t->b->code, mode);
+	return t->b;
+}

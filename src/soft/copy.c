@@ -1,0 +1,144 @@
+/* copy.c - a guest instruction emitted again with host registers and a host memory operand. */
+#include "soft/translate.h"
+
+static unsigned field(const struct tr *t, bool gpr, unsigned raw)
+{
+	return gpr ? t->regs.loc[raw] : raw;
+}
+
+/* A low byte register whose host number is 4..7 needs a REX to be named. */
+static bool needs_rex(unsigned reg, bool gpr) { return gpr && reg >= 4 && reg < 8; }
+
+static void legacy_prefixes(struct emit *e, const struct dinsn *d, const struct mref *mr)
+{
+	if (d->in.lock)
+		e8(e, 0xf0);
+	if (d->p66)
+		e8(e, 0x66);
+	if (d->f2)
+		e8(e, 0xf2);
+	if (d->f3)
+		e8(e, 0xf3);
+	if (mr && mr->gs)
+		e8(e, 0x65);
+}
+
+static void map_bytes(struct emit *e, unsigned map)
+{
+	if (map)
+		e8(e, 0x0f);
+	if (map == 2)
+		e8(e, 0x38);
+	if (map == 3)
+		e8(e, 0x3a);
+}
+
+static void tail(struct emit *e, const struct dinsn *d, unsigned reg, unsigned rm, const struct mref *mr)
+{
+	if (d->has_modrm) {
+		if (mr)
+			emit_modrm_mem(e, reg, *mr);
+		else
+			e8(e, (u8)(0xc0 | (reg & 7) << 3 | (rm & 7)));
+	}
+	for (unsigned i = 0; i < d->imm_len; i++)
+		e8(e, d->imm[i]);
+}
+
+static unsigned mref_bits(const struct mref *mr)
+{
+	return (mr->index != GPR_NONE ? mr->index >> 3 & 1 : 0) << 1 |
+	       (mr->base != GPR_NONE ? mr->base >> 3 & 1 : 0);
+}
+
+static void emit_legacy(struct emit *e, const struct dinsn *d, unsigned reg, unsigned rm, const struct mref *mr)
+{
+	unsigned rex = d->w << 3;
+
+	legacy_prefixes(e, d, mr);
+	if (d->has_modrm)
+		rex |= (reg >> 3 & 1) << 2 | (mr ? mref_bits(mr) : rm >> 3 & 1);
+	else if (d->op_gpr)
+		rex |= rm >> 3 & 1;
+	if (d->byte_low && (needs_rex(reg, d->reg_gpr) || (!mr && needs_rex(rm, d->rm_gpr || d->op_gpr))))
+		rex |= 0x40;
+	if (rex)
+		e8(e, (u8)(0x40 | rex));
+	map_bytes(e, d->map);
+	e8(e, d->op_gpr && !d->has_modrm ? (u8)((d->opcode & ~7) | (rm & 7)) : d->opcode);
+	tail(e, d, reg, rm, mr);
+}
+
+static void emit_vex(struct emit *e, const struct dinsn *d, unsigned reg, unsigned rm, unsigned v,
+		     const struct mref *mr)
+{
+	unsigned xb = mr ? mref_bits(mr) : rm >> 3 & 1;
+
+	if (mr && mr->gs)
+		e8(e, 0x65);
+	e8(e, 0xc4);
+	e8(e, (u8)((~(reg >> 3) & 1) << 7 | (~xb & 3) << 5 | (d->map ? d->map : 1)));
+	e8(e, (u8)(d->w << 7 | (~v & 15) << 3 | d->l256 << 2 | d->pp));
+	e8(e, d->opcode);
+	tail(e, d, reg, rm, mr);
+}
+
+static void emit_any(struct tr *t, const struct dinsn *d, const struct mref *mr)
+{
+	unsigned reg = field(t, d->reg_gpr, d->mod_reg);
+	unsigned rm = mr ? 0 : field(t, d->rm_gpr || d->op_gpr, d->mod_rm);
+
+	if (d->vex)
+		emit_vex(&t->e, d, reg, rm, field(t, d->v_gpr, d->vvvv), mr);
+	else
+		emit_legacy(&t->e, d, reg, rm, mr);
+}
+
+/*
+ * ah, ch, dh and bh can be named only without a REX, so in such an instruction every register
+ * is named by its own number: rcx is brought into the host's for as long, rsp too when it is the
+ * 32-bit destination, and a memory operand goes through a byte that GS reaches.
+ */
+static void copy_high(struct tr *t, const struct dinsn *d, const struct mref *mr)
+{
+	struct dinsn c = *d;
+	struct emit *e = &t->e;
+	struct mref byte = M_GS(OFF(operand));
+	u16 named = d->gpr_in | d->gpr_out;
+	bool rcx = false, rsp = d->reg_gpr && d->mod_reg == RSP && !d->rcx_in && d->in.opsize > 1 &&
+			       (d->gpr_out & 1 << RSP);
+
+	if (d->in.is_mem)
+		named = (u16)((d->reg_gpr ? 1 << (d->mod_reg & 3) : 0));
+	rcx = named & 1 << RCX;
+	if (mr && d->mem_r) {
+		emit_op_mem(e, 0x8a, false, T1, *mr);
+		emit_op_mem(e, 0x88, false, T1, byte);
+	}
+	if (rcx)
+		emit_mov_rr(e, H_RCX, soft_home[RCX]);
+	if (rsp)
+		c.mod_reg = RCX;
+	emit_legacy(e, &c, c.mod_reg, c.mod_rm, mr ? &byte : NULL);
+	if (rcx)
+		emit_mov_rr(e, soft_home[RCX], H_RCX);
+	if (rsp)
+		emit_mov_rr(e, soft_home[RSP], H_RCX);
+	if (mr && d->mem_w) {
+		emit_op_mem(e, 0x8a, false, T1, byte);
+		emit_op_mem(e, 0x88, false, T1, *mr);
+	}
+}
+
+void copy_insn(struct tr *t, const struct dinsn *d, const struct mref *mr)
+{
+	if (d->high) {
+		copy_high(t, d, mr);
+		return;
+	}
+	if (d->rcx_in || d->rcx_out)
+		emit_mov_rr(&t->e, H_RCX, soft_home[RCX]);
+	emit_any(t, d, mr);
+	if (d->rcx_out)
+		emit_mov_rr(&t->e, soft_home[RCX], H_RCX);
+}

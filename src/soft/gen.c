@@ -1,0 +1,411 @@
+/* gen.c - one block's host code: entries, each action, the ways on to other blocks. */
+#include "soft/translate.h"
+
+static bool wants_links(const struct tr *t)
+{
+	return !(t->mode & M_ONE) && !t->so->single_step;
+}
+
+/*E:170 Three ways into a block
+ * The indirect entry is where jump caches and return sites lead: it compares the guest rip in
+ * T0 with the block's own. The checked entry asks the execute TLB whether the block's page
+ * still maps the physical page it was translated from. The plain entry trusts its caller, a
+ * block of the same page. None of them touches the flags.
+ */
+static void jump_if_zero_else(struct tr *t, u64 minus, u8 reg, u32 else_jump)
+{
+	u32 ok;
+
+	emit_mov_imm64(&t->e, T1, minus);
+	emit_lea(&t->e, T1, M_BXD(T1, reg, 0));
+	ok = emit_jrcxz(&t->e);
+	emit_jmp(&t->e, else_jump);
+	emit_jrcxz_end(&t->e, ok);
+}
+
+static void gen_budget(struct tr *t)
+{
+	struct emit *e = &t->e;
+	u32 enough;
+
+	emit_store(e, M_GS(8 * RAX), H_RAX);
+	emit_flags_save(e);
+	emit_op_mem(e, 0x83, true, 5, M_GS(OFF(budget)));
+	e8(e, (u8)t->n);
+	enough = emit_jcc(e, 9, 0);
+	emit_op_mem(e, 0x83, true, 0, M_GS(OFF(budget)));
+	e8(e, (u8)t->n);
+	emit_flags_load(e);
+	emit_load(e, H_RAX, M_GS(8 * RAX));
+	emit_mov_imm(e, T0, t->b->pc);
+	emit_jmp(e, t->so->thunk.budget);
+	emit_patch(e, enough, emit_off(e));
+	emit_flags_load(e);
+	emit_load(e, H_RAX, M_GS(8 * RAX));
+}
+
+void gen_entry(struct tr *t)
+{
+	struct block *b = t->b;
+	struct emit *e = &t->e;
+	u64 lin = linear_of(t, b->pc);
+	u32 ok;
+
+	b->indirect = emit_off(e);
+	jump_if_zero_else(t, -b->pc, T0, t->so->thunk.jump);
+	b->checked = emit_off(e);
+	emit_load(e, T0, M_GS(OFF(itlb) + ((t->mode & M_CPL) == 3) * sizeof(t->s->itlb[0]) +
+			      itlb_index(lin) * 8));
+	emit_mov_imm64(e, T1, -itlb_tag(lin, b->gpa.at));
+	emit_lea(e, T1, M_BXD(T1, T0, 0));
+	ok = emit_jrcxz(e);
+	emit_mov_imm(e, T0, b->pc);
+	emit_jmp(e, t->so->thunk.jump);
+	emit_jrcxz_end(e, ok);
+	b->entry = emit_off(e);
+	if (t->so->deterministic)
+		gen_budget(t);
+}
+
+/* ---- exits ---- */
+
+static void poll(struct tr *t, unsigned insn_off, u8 flags)
+{
+	site_add(t, insn_off, flags);
+	emit_load(&t->e, T1, M_GS(OFF(poll)));
+	emit_load32(&t->e, T1, M_BASE(T1));
+}
+
+static u64 cut_pc(const struct tr *t, u64 pc)
+{
+	if (decode_ends_block(&t->in[t->now]) && t->in[t->now].in.opsize == 2)
+		return (u16)pc;
+	return t->mode & M_CODE64 ? pc : (u32)pc;
+}
+
+/* Jump (or call) to the block at pc. */
+static void go(struct tr *t, u64 pc, u32 mode, bool call)
+{
+	unsigned x;
+
+	pc = cut_pc(t, pc);
+	if (!wants_links(t)) {
+		emit_mov_imm(&t->e, T0, pc);
+		emit_jmp(&t->e, t->so->thunk.jump);
+		return;
+	}
+	x = exit_add(t, pc, mode);
+	if (pc <= t->in[t->now].in.pc)
+		poll(t, x, SITE_PC_IMM);
+	emit_align4(&t->e, 1);
+	t->exit[x].jmp = call ? emit_call(&t->e, 0) : emit_jmp(&t->e, 0);
+}
+
+/* Jump (or call) to the guest address in T0. */
+static void go_indirect(struct tr *t, bool call)
+{
+	int slot = soft_mode_slot(t->so, t->mode & M_KEPT);
+
+	if (!wants_links(t) || slot < 0 || (t->mode & M_CS_BASE)) {
+		emit_jmp(&t->e, t->so->thunk.jump);
+		return;
+	}
+	poll(t, 0, SITE_PC_T0);
+	emit_op_reg(&t->e, 0x0fb7, false, T1, T0); /* movzx ecx, r11w */
+	emit_op_mem(&t->e, 0xff, false, call ? 2 : 4,
+		    M_GSX(T1, 8, OFF(jc) + (u32)slot * sizeof(t->s->jc[0])));
+}
+
+/* Where a host `ret` comes back to after a call: T0 is the guest's return address. */
+static void return_site(struct tr *t, u64 pc)
+{
+	unsigned x;
+
+	jump_if_zero_else(t, -pc, T0, t->so->thunk.jc_go);
+	x = exit_add(t, pc, t->mode & M_KEPT);
+	t->exit[x].checked = true;
+	emit_align4(&t->e, 1);
+	t->exit[x].jmp = emit_jmp(&t->e, 0);
+}
+
+void gen_exit_stubs(struct tr *t)
+{
+	for (unsigned i = 0; i < t->nexits; i++) {
+		struct exit *x = &t->exit[i];
+
+		x->unlinked = emit_off(&t->e);
+		emit_patch(&t->e, x->jmp, x->unlinked);
+		emit_mov_imm64(&t->e, T0, (u64)(uintptr_t)&t->b->exits[i]);
+		emit_jmp(&t->e, t->so->thunk.link);
+	}
+}
+
+void gen_next(struct tr *t, u64 pc)
+{
+	regs_canonical(t);
+	go(t, pc, t->mode & M_KEPT, false);
+}
+
+/* ---- actions ---- */
+
+static void gen_copy(struct tr *t, const struct dinsn *d)
+{
+	if (d->in.is_mem) {
+		mem_access(t, 0, (struct body){ .kind = BODY_COPY });
+		return;
+	}
+	site_add(t, 0, 0);
+	copy_insn(t, d, NULL);
+}
+
+static void gen_lea(struct tr *t, const struct dinsn *d)
+{
+	u8 dst = t->regs.loc[d->mod_reg];
+	struct mref m = { GPR_NONE, GPR_NONE, d->in.scale, false, (i32)d->in.disp };
+	struct emit *e = &t->e;
+	bool wide = d->in.opsize == 8 && d->in.addrsize == 8;
+	u8 to = d->in.opsize == 2 || d->in.addrsize == 2 ? T0 : dst;
+
+	if (d->in.base < 16)
+		m.base = t->regs.loc[d->in.base];
+	if (d->in.index < 16)
+		m.index = t->regs.loc[d->in.index];
+	if (m.base == GPR_NONE && m.index == GPR_NONE) {
+		u64 at = (u64)d->in.disp + (d->in.base == GPR_RIP ? d->in.pc + d->in.len : 0);
+
+		emit_mov_imm(e, to, wide ? at : (u32)at);
+	} else {
+		emit_op_mem(e, 0x8d, wide, to, m);
+	}
+	if (to == dst)
+		return;
+	if (d->in.addrsize == 2)
+		emit_op_reg(e, 0x0fb7, false, T0, T0);
+	if (d->in.opsize == 2)
+		e8(e, 0x66);
+	emit_op_reg(e, 0x8b, false, dst, T0);
+}
+
+static u8 word(const struct tr *t) { return t->mode & M_CODE64 ? 8 : 4; }
+
+static void gen_push(struct tr *t, const struct dinsn *d)
+{
+	struct body b = { .size = word(t), .bump = (i8)-word(t) };
+
+	if (d->in.is_mem) {
+		mem_access(t, 0, (struct body){ .kind = BODY_LOAD_T0, .size = word(t) });
+		emit_store(&t->e, M_GS(OFF(operand)), T0);
+		b.kind = BODY_PUSH_OPERAND;
+		mem_access(t, 1, b);
+		return;
+	}
+	if (d->op_gpr || d->has_modrm) {
+		b.kind = BODY_PUSH_REG;
+		b.reg = d->mod_rm;
+	} else {
+		b.kind = BODY_PUSH_IMM;
+		b.imm = d->in.imm;
+	}
+	mem_access(t, 0, b);
+}
+
+static void gen_pop(struct tr *t, const struct dinsn *d)
+{
+	mem_access(t, 0, (struct body){ .kind = BODY_POP_REG, .reg = d->mod_rm, .size = word(t),
+					.bump = (i8)word(t) });
+}
+
+static void gen_leave(struct tr *t)
+{
+	u8 rbp = t->regs.loc[RBP];
+
+	mem_access(t, 0, (struct body){ .kind = BODY_LOAD_T0, .size = word(t) });
+	if (t->mode & M_CODE64)
+		emit_lea(&t->e, soft_home[RSP], M_BD(rbp, 8));
+	else
+		emit_lea32(&t->e, soft_home[RSP], M_BD(rbp, 4));
+	emit_mov_rr(&t->e, rbp, T0);
+}
+
+/* The target of an indirect branch into gs:[operand]. */
+static void target_keep(struct tr *t, const struct dinsn *d)
+{
+	if (d->in.is_mem) {
+		mem_access(t, 0, (struct body){ .kind = BODY_LOAD_T0, .size = word(t) });
+		emit_store(&t->e, M_GS(OFF(operand)), T0);
+		return;
+	}
+	if (t->mode & M_CODE64) {
+		emit_store(&t->e, M_GS(OFF(operand)), t->regs.loc[d->mod_rm]);
+		return;
+	}
+	emit_mov32_rr(&t->e, T0, t->regs.loc[d->mod_rm]);
+	emit_store(&t->e, M_GS(OFF(operand)), T0);
+}
+
+static void gen_jmp(struct tr *t, const struct dinsn *d)
+{
+	if (!d->has_modrm) {
+		regs_canonical(t);
+		go(t, d->in.imm, t->mode & M_KEPT, false);
+		return;
+	}
+	target_keep(t, d);
+	regs_canonical(t);
+	emit_load(&t->e, T0, M_GS(OFF(operand)));
+	go_indirect(t, false);
+}
+
+static void gen_call(struct tr *t, const struct dinsn *d)
+{
+	u64 ret = cut_pc(t, d->in.pc + d->in.len);
+	struct body b = { .kind = BODY_PUSH_IMM, .size = word(t), .bump = (i8)-word(t), .imm = ret };
+
+	if (d->has_modrm)
+		target_keep(t, d);
+	mem_access(t, d->in.is_mem, b);
+	regs_canonical(t);
+	if (d->has_modrm) {
+		emit_load(&t->e, T0, M_GS(OFF(operand)));
+		go_indirect(t, true);
+	} else {
+		go(t, d->in.imm, t->mode & M_KEPT, true);
+	}
+	if (wants_links(t))
+		return_site(t, ret);
+}
+
+static void gen_ret(struct tr *t, const struct dinsn *d)
+{
+	i32 drop = word(t) + (d->imm_len ? (i32)(u16)d->in.imm : 0);
+
+	mem_access(t, 0, (struct body){ .kind = BODY_LOAD_T0, .size = word(t) });
+	if (t->mode & M_CODE64)
+		emit_lea(&t->e, soft_home[RSP], M_BD(soft_home[RSP], drop));
+	else
+		emit_lea32(&t->e, soft_home[RSP], M_BD(soft_home[RSP], drop));
+	regs_canonical(t);
+	if (wants_links(t))
+		e8(&t->e, 0xc3);
+	else
+		emit_jmp(&t->e, t->so->thunk.jump);
+}
+
+static void gen_jcc(struct tr *t, const struct dinsn *d)
+{
+	u32 taken;
+
+	regs_canonical(t);
+	taken = emit_jcc(&t->e, d->cc, 0);
+	go(t, d->in.pc + d->in.len, t->mode & M_KEPT, false);
+	emit_patch(&t->e, taken, emit_off(&t->e));
+	go(t, d->in.imm, t->mode & M_KEPT, false);
+}
+
+static void gen_in_c(struct tr *t, const struct dinsn *d)
+{
+	struct insn *in = insn_keep(t, d);
+
+	regs_canonical(t);
+	site_add(t, 0, 0);
+	emit_mov_imm64(&t->e, T0, (u64)(uintptr_t)in);
+	if (d->action == A_CALL)
+		emit_call(&t->e, t->so->thunk.call);
+	else
+		emit_jmp(&t->e, t->so->thunk.insn_end);
+}
+
+/* stac and clac: the same code goes on in another view of memory, so in another mode. */
+static void gen_ac(struct tr *t, const struct dinsn *d, bool ac)
+{
+	u32 mode = t->mode & M_KEPT & ~(u32)M_AC;
+	int slot;
+
+	if (ac && (t->mode & M_SMAP))
+		mode |= M_AC;
+	regs_canonical(t);
+	emit_store_imm8(&t->e, M_GS(OFF(ac)), ac);
+	if (mode == (t->mode & M_KEPT)) {
+		go(t, d->in.pc + d->in.len, mode, false);
+		return;
+	}
+	slot = soft_mode_slot(t->so, mode);
+	emit_store_imm32(&t->e, M_GS(OFF(mode)), mode, false);
+	emit_store_imm32(&t->e, M_GS(OFF(jc_now)),
+			 slot < 0 ? OFF(jc_none) : OFF(jc) + (u32)slot * (u32)sizeof(t->s->jc[0]), true);
+	emit_load(&t->e, H_RSP, M_GS(OFF(ras_top)));
+	go(t, d->in.pc + d->in.len, mode, false);
+}
+
+static void gen_sti(struct tr *t, const struct dinsn *d)
+{
+	emit_store_imm8(&t->e, M_GS(OFF(iff)), 1);
+	site_add(t, d->in.len, SITE_STI);
+	emit_load(&t->e, T1, M_GS(OFF(sti_poll)));
+	emit_load32(&t->e, T1, M_BASE(T1));
+}
+
+void gen_insn(struct tr *t)
+{
+	struct dinsn *d = &t->in[t->now];
+	u16 in = d->gpr_in, out = d->gpr_out;
+
+	if (d->action == A_CALL || d->action == A_END || d->action == A_UD)
+		in = out = 0;
+	regs_need(t, in, out);
+	switch (d->action) {
+	case A_COPY:
+	case A_BT:
+		gen_copy(t, d);
+		break;
+	case A_NOP:
+		break;
+	case A_LEA:
+		gen_lea(t, d);
+		break;
+	case A_PUSH:
+		gen_push(t, d);
+		break;
+	case A_POP:
+		gen_pop(t, d);
+		break;
+	case A_LEAVE:
+		gen_leave(t);
+		break;
+	case A_JMP:
+		gen_jmp(t, d);
+		break;
+	case A_JCC:
+		gen_jcc(t, d);
+		break;
+	case A_CALL_NEAR:
+		gen_call(t, d);
+		break;
+	case A_RET:
+		gen_ret(t, d);
+		break;
+	case A_CLI:
+		emit_store_imm8(&t->e, M_GS(OFF(iff)), 0);
+		break;
+	case A_STI:
+		gen_sti(t, d);
+		break;
+	case A_CLD:
+	case A_STD:
+		emit_store_imm8(&t->e, M_GS(OFF(df)), d->action == A_STD);
+		break;
+	case A_CLAC:
+	case A_STAC:
+		gen_ac(t, d, d->action == A_STAC);
+		break;
+	case A_RDTSC:
+		site_add(t, 0, 0);
+		e8(&t->e, 0x0f);
+		e8(&t->e, 0x31);
+		break;
+	default:
+		gen_in_c(t, d);
+		break;
+	}
+	regs_expire(t);
+}
