@@ -33,8 +33,8 @@ LDFLAGS := -Wl,-z,relro,-z,now $(if $(SAN),-fsanitize=$(SAN))
 LDLIBS  := -lZydis -llzma -lzstd -llz4 -lz -lbz2 -lxxhash -lpthread
 
 # Code that runs while the guest's vector registers are live in the host's: it may not touch one.
-LIGHT := src/mem/walk.c src/soft/access.c $(wildcard src/soft/light*.c) $(wildcard src/soft/sys_*.c) \
-	$(addprefix src/soft/,seg.c stack.c intr.c string.c legacy.c)
+LIGHT := src/mem/walk.c $(wildcard src/soft/sys_*.c) $(addprefix src/soft/, \
+	access.c cache.c run.c tlb.c seg.c stack.c intr.c string.c legacy.c)
 
 SRC  := $(wildcard src/*/*.c)
 ASM  := $(wildcard src/*/*.S)

@@ -7,7 +7,7 @@
 /* Kernels have a handful of program headers; a thousand is no kernel. */
 #define SEGMENTS_MAX 1024
 
-/*B:900 Reading a file that may lie
+/*B:200 Reading a file that may lie
  * Every number in an ELF file was written by someone else. elf_open() checks that the tables it
  * names are inside the file; elf_segment() and elf_section() then only copy one row, whichever
  * class the file has, into a form that has one class. What a row claims about the rest of the

@@ -8,6 +8,7 @@
 
 #define ENTRIES_MAX 256
 #define B(n) (1u << (n))
+#define XCR0_SHOWN 0xe7u /* x87 SSE AVX and AVX-512's three: what struct vcpu's XSAVE area holds */
 
 /*
  * Hidden although KVM offers them: what our guests must not need (state that struct vcpu does not
@@ -21,7 +22,7 @@ static const struct {
 	{ 0x7, 0, 0, B(2), B(3) | B(4) | B(5) | B(7) | B(16) | B(23), /* SGX PKU OSPKE WAITPKG CET LA57 KL */
 	  B(5) | B(19) | B(20) | B(22) | B(24) | B(25) },     /* UINTR ARCH_LBR IBT AMX */
 	{ 0x7, 1, B(17) | B(21), 0, 0, 0 },                   /* FRED AMX-FP16 */
-	{ 0xd, 0, ~0xe7u, 0, 0, ~0u },                        /* above AVX-512 */
+	{ 0xd, 0, ~XCR0_SHOWN, 0, 0, ~0u },
 	{ 0xd, 1, B(3) | B(4), 0, ~0u, ~0u },                 /* XSAVES XFD */
 	{ 0x80000001, 0, 0, 0, B(2) | B(10) | B(12) | B(15) | B(23) | B(24) | B(28) | B(29), 0 },
 };
@@ -122,6 +123,8 @@ static void entries_make(const struct kvm_cpuid2 *from, const struct cpuid_confi
 		if (leaf_dropped(d.function))
 			continue;
 		hide(&d);
+		if (d.function == 0xd && d.index >= 2 && !(d.index < 32 && XCR0_SHOWN >> d.index & 1))
+			continue;
 		fit(&d, c, apic_id);
 		to->entries[to->nent++] = d;
 	}

@@ -59,7 +59,7 @@ static int soft_new(const struct engine_config *c, struct engine **ret, struct e
 	if (!rc)
 		rc = cache_init(so, e);
 	if (!rc)
-		rc = signals_init(e);
+		rc = traps_init(e);
 	if (rc) {
 		soft_free(&so->en);
 		return rc;
@@ -135,7 +135,7 @@ static enum run_exit soft_ops_run(struct vcpu *v, struct err *e)
 {
 	struct soft_vcpu *s = soft_of(v);
 
-	if (signals_thread(s, e))
+	if (traps_thread(s, e))
 		return RUN_ERROR;
 	if (syscall(SYS_arch_prctl, ARCH_SET_GS, s) < 0) {
 		err_sys(e, "cannot set the GS base");

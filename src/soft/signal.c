@@ -126,7 +126,7 @@ static void on_fault(int sig, siginfo_t *si, void *context)
 		give_up(sig, si, g);
 }
 
-int signals_init(struct err *e)
+int traps_init(struct err *e)
 {
 	static const int sigs[] = { SIGSEGV, SIGFPE, SIGILL, SIGBUS };
 	struct sigaction sa = { .sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER };
@@ -137,7 +137,7 @@ int signals_init(struct err *e)
 	return 0;
 }
 
-int signals_thread(struct soft_vcpu *s, struct err *e)
+int traps_thread(struct soft_vcpu *s, struct err *e)
 {
 	u64 size = (u64)sysconf(_SC_MINSIGSTKSZ) + ALT_STACK_SIZE;
 	stack_t st = { .ss_size = size };

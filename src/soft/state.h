@@ -331,8 +331,8 @@ void vec_save(struct soft_vcpu *s);
 void vec_load(struct soft_vcpu *s);
 
 /* ---- signal.c ---- */
-int signals_init(struct err *e);
-int signals_thread(struct soft_vcpu *s, struct err *e);
+int traps_init(struct err *e);
+int traps_thread(struct soft_vcpu *s, struct err *e);
 
 /* desc of a slow access: bytes, kind */
 enum { DESC_SIZE = 0xfff, DESC_W = 1 << 12, DESC_R = 1 << 13, DESC_SS = 1 << 14, DESC_SEG_SHIFT = 16 };

@@ -9,7 +9,7 @@
 #include "vm/boot_int.h"
 #include "vm/layout.h"
 
-/*B:100 Which kernel is it?
+/*B:150 Which kernel is it?
  * Each loader is a row with a question ("is this yours?") and a function that loads. The first
  * row that says yes has it: a bzImage also begins like an EFI program, and an ELF file may also
  * hold a Multiboot header, so the order of the rows is the order of preference. A loader ends by

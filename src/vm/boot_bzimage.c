@@ -171,7 +171,7 @@ static int load_unpacked(struct boot *b, const struct bzimage *z, struct err *e)
 	return 0;
 }
 
-/*B:550 A bzImage, opened here instead of in the guest
+/*B:700 A bzImage, opened here instead of in the guest
  * The setup header says where in the file the compressed vmlinux is. Unpacked, it is an ordinary
  * ELF file with a relocation table behind it, and from here on it is loaded like one. When we
  * cannot unpack it, the guest does it itself, as on real hardware.

@@ -19,7 +19,7 @@
 #define KEEP 8 /* the newest so many stay */
 #define NAME_LEN 64
 
-/*B:800 A cache that cannot hurt
+/*B:900 A cache that cannot hurt
  * The unpacked kernel is kept in the user's cache folder, under a name made of the hash of the
  * packed one. That hash is fast, not cryptographic, so the file also holds the packed bytes, and
  * they are compared: no kernel can be made to be taken for another. Length and checksum of the

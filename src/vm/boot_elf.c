@@ -80,7 +80,7 @@ static int no_protocol(const struct elf *elf, struct err *e)
 		       elf->is64 ? ", and is not linked like a Linux kernel" : "");
 }
 
-/*B:450 An ELF kernel says how it wants to start
+/*B:400 An ELF kernel says how it wants to start
  * A note says PVH. A Linux vmlinux without the note is known by its addresses and gets the 64-bit
  * protocol; so does one that still has its relocation table behind it, note or not, because only
  * then can KASLR move it.

@@ -109,7 +109,7 @@ static u64 virt_choose(struct boot *b, const struct boot_linux *k, u64 lo, u64 l
 	return boot_random(b) % ((KERNEL_WINDOW - lo - room) / k->align + 1) * k->align;
 }
 
-/*B:500 Where the kernel goes
+/*B:1000 Where the kernel goes
  * The decompressor inside a bzImage would choose a physical and a virtual address at random and
  * then unpack the kernel there. We have the unpacked kernel, so both choices are ours: any aligned
  * place in RAM that holds the kernel and nothing else, and any offset in the window of virtual

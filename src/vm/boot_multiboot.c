@@ -225,7 +225,7 @@ static int info_plan(struct boot *b, u64 *ret, struct err *e)
 	return 0;
 }
 
-/*B:750 Multiboot
+/*B:600 Multiboot
  * The protocol of hobby kernels: a magic number in the first 8 KiB of the file makes any file a
  * kernel. If the file is not ELF, or does not want to be taken as such, the header itself says
  * which bytes go where. At entry eax holds a magic number and ebx points to what the loader knows.

@@ -17,7 +17,7 @@
 /* Each block of lz4's legacy frame but the last unpacks to this much. */
 #define LZ4_BLOCK MIB(8)
 
-/*B:700 Unpacking on the host
+/*B:800 Unpacking on the host
  * A bzImage is a small decompressor and a compressed vmlinux. Run by the guest, the decompressor
  * takes billions of instructions; run here, by the libraries everyone uses, it takes a moment the
  * first time and nothing after that, because the result is cached. The row of a compression names

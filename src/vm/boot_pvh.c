@@ -7,7 +7,7 @@
 #include <xen/arch-x86/hvm/start_info.h>
 #include <xen/elfnote.h>
 
-/*B:650 PVH
+/*B:500 PVH
  * Xen's protocol for kernels that need no firmware, spoken by other hypervisors too: an ELF note
  * names a 32-bit entry, and ebx holds the address of a structure with all a boot loader has to
  * say. Linux, FreeBSD and unikernels have the note.

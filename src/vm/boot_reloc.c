@@ -7,7 +7,7 @@
 /* Link-time virtual address of physical 0 in every x86-64 Linux: __START_KERNEL_map. */
 #define KERNEL_MAP 0xffffffff80000000ull
 
-/*B:600 A kernel that does not know where it is
+/*B:1100 A kernel that does not know where it is
  * With KASLR the kernel runs at a virtual address that is chosen at boot. The kernel's own
  * decompressor would patch each absolute address in it; since we decompress on the host, we patch
  * them, by the same table. It is an array of 32-bit link-time addresses, read as sign-extended,

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/*B:200 What a kernel may expect at its first instruction
+/*B:1300 What a kernel may expect at its first instruction
  * Every protocol asks for flat segments and no interrupts. The 32-bit ones (PVH, Multiboot) want
  * protected mode and nothing else; the 64-bit Linux protocol wants paging on already, with
  * physical addresses mapped to themselves. The GDT is the same for both but for one entry: code at

@@ -11,7 +11,7 @@
 
 _Static_assert(sizeof(struct boot_params) == 4096, "the zero page is a page");
 
-/*B:400 The zero page
+/*B:1200 The zero page
  * Linux learns about its machine from one page that its boot loader fills: the setup header out of
  * the bzImage with the loader's answers in it, the memory map, where command line and initial RAM
  * disk are, where the ACPI tables begin. A list of further items hangs off it; we hang a random

@@ -13,7 +13,7 @@ struct item *item_add(struct gen *g)
 	return it;
 }
 
-void emit_raw(struct gen *g, const u8 *bytes, unsigned len)
+void gen_raw(struct gen *g, const u8 *bytes, unsigned len)
 {
 	struct item *it = item_add(g);
 
@@ -22,7 +22,7 @@ void emit_raw(struct gen *g, const u8 *bytes, unsigned len)
 }
 
 /* The item of a helper instruction; its form is not counted. */
-void emit_args(struct gen *g, const struct spec *s, const struct args *a)
+void gen_args(struct gen *g, const struct spec *s, const struct args *a)
 {
 	struct item it = { .spec = ITEM_RAW, .group = (u16)g->group };
 
@@ -40,17 +40,17 @@ static unsigned mov_imm_head(const struct gen *g, u8 reg, bool wide, u8 *b)
 	return n;
 }
 
-void emit_mov_imm(struct gen *g, u8 reg, u64 v)
+void gen_mov_imm(struct gen *g, u8 reg, u64 v)
 {
 	bool wide = !g->q->bits32 && v >> 32;
 	u8 b[16];
 	unsigned n = mov_imm_head(g, reg, wide, b);
 
 	memcpy(b + n, &v, wide ? 8 : 4);
-	emit_raw(g, b, n + (wide ? 8 : 4));
+	gen_raw(g, b, n + (wide ? 8 : 4));
 }
 
-void emit_mov_target(struct gen *g, u8 reg, u32 group)
+void gen_mov_target(struct gen *g, u8 reg, u32 group)
 {
 	bool wide = !g->q->bits32 && g->slide >> 32;
 	u8 b[16] = { 0 };
@@ -58,7 +58,7 @@ void emit_mov_target(struct gen *g, u8 reg, u32 group)
 
 	if (!g->q->bits32 && rng_permille(&g->rng, 500)) {
 		/* lea reg, [rip + target] */
-		emit_raw(g, (u8[]){ 0x48 | reg >> 3 << 2, 0x8d, (u8)((reg & 7) << 3 | 5), 0, 0, 0, 0 }, 7);
+		gen_raw(g, (u8[]){ 0x48 | reg >> 3 << 2, 0x8d, (u8)((reg & 7) << 3 | 5), 0, 0, 0, 0 }, 7);
 		it = &g->q->item[g->q->n - 1];
 		it->fix = FIX_RIP_ITEM;
 		it->fix_at = 3;
@@ -67,7 +67,7 @@ void emit_mov_target(struct gen *g, u8 reg, u32 group)
 	}
 	memset(b, 0, sizeof(b));
 	unsigned n = mov_imm_head(g, reg, wide, b);
-	emit_raw(g, b, n + (wide ? 8 : 4));
+	gen_raw(g, b, n + (wide ? 8 : 4));
 	it = &g->q->item[g->q->n - 1];
 	it->fix = wide ? FIX_ABS64 : FIX_ABS32;
 	it->fix_at = (u8)n;
@@ -173,10 +173,10 @@ static void add_jump_back(struct gen *g, u8 counter, u32 start)
 
 	/* sub counter, 1 in one of its shapes; 32-bit code has no REX. */
 	if (g->q->bits32)
-		emit_raw(g, dec + 1, 2);
+		gen_raw(g, dec + 1, 2);
 	else
-		emit_raw(g, dec, 3);
-	emit_raw(g, jnz, 6);
+		gen_raw(g, dec, 3);
+	gen_raw(g, jnz, 6);
 	it = &g->q->item[g->q->n - 1];
 	it->fix = FIX_REL32;
 	it->fix_at = 2;
@@ -192,7 +192,7 @@ static u32 add_loop(struct gen *g)
 	if (counter == NO_REG || (g->keep >> counter & 1))
 		return 0;
 	clamp_targets(g);
-	emit_mov_imm(g, counter, 2 + rng_below(&g->rng, 9));
+	gen_mov_imm(g, counter, 2 + rng_below(&g->rng, 9));
 	start = ++g->group;
 	g->keep |= (u16)(1u << counter);
 	g->loops++;
@@ -208,7 +208,7 @@ static void add_branch_to(struct gen *g, u8 opcode, u32 group)
 {
 	struct item *it;
 
-	emit_raw(g, (u8[]){ opcode, 0, 0, 0, 0 }, 5);
+	gen_raw(g, (u8[]){ opcode, 0, 0, 0, 0 }, 5);
 	it = &g->q->item[g->q->n - 1];
 	it->fix = FIX_REL32;
 	it->fix_at = 1;
@@ -230,7 +230,7 @@ static u32 add_call(struct gen *g)
 	while (n--)
 		add_plain(g);
 	g->balanced = was;
-	emit_raw(g, (u8[]){ 0xc3 }, 1);
+	gen_raw(g, (u8[]){ 0xc3 }, 1);
 	g->group++;
 	return 4;
 }

@@ -68,10 +68,10 @@ void prep_after(struct gen *g, const struct spec *s, const struct args *a);
 
 /* gen.c */
 struct item *item_add(struct gen *g);
-void emit_raw(struct gen *g, const u8 *bytes, unsigned len);
-void emit_args(struct gen *g, const struct spec *s, const struct args *a);
-void emit_mov_imm(struct gen *g, u8 reg, u64 v);
-void emit_mov_target(struct gen *g, u8 reg, u32 group);
+void gen_raw(struct gen *g, const u8 *bytes, unsigned len);
+void gen_args(struct gen *g, const struct spec *s, const struct args *a);
+void gen_mov_imm(struct gen *g, u8 reg, u64 v);
+void gen_mov_target(struct gen *g, u8 reg, u32 group);
 u32 target_choose(struct gen *g);
 
 /* init.c: the registers a sequence starts with. */

@@ -17,7 +17,7 @@ static void store_imm(struct gen *g, const struct memref *m, i32 off, u8 size, u
 	a.imm_len = size == 2 ? 2 : 4;
 	a.m.disp += off;
 	a.m.va += (u64)(i64)off;
-	emit_args(g, s, &a);
+	gen_args(g, s, &a);
 }
 
 /* Instruction and operand pointers in a stored x87 environment: they are where the code really
@@ -76,15 +76,15 @@ static void prep_string(struct gen *g, const struct spec *s, const struct args *
 	bool rep = a->rep != 0;
 
 	if (s->form->flags & FM_SI)
-		emit_mov_imm(g, RSI, spot_choose(g, 64, false, false, false));
+		gen_mov_imm(g, RSI, spot_choose(g, 64, false, false, false));
 	if (s->form->flags & FM_DI)
-		emit_mov_imm(g, RDI, spot_choose(g, 64, true, false, s->form->flags & FM_MASKED));
+		gen_mov_imm(g, RDI, spot_choose(g, 64, true, false, s->form->flags & FM_MASKED));
 	if (rep && rng_permille(&g->rng, 20))
 		return;
 	if (rep)
-		emit_mov_imm(g, RCX, count);
+		gen_mov_imm(g, RCX, count);
 	if (rep && rng_permille(&g->rng, 250))
-		emit_raw(g, (u8[]){ 0xfd }, 1);
+		gen_raw(g, (u8[]){ 0xfd }, 1);
 }
 
 /* A dividend whose upper half is small, and often a divisor that is not. */
@@ -93,11 +93,11 @@ static void prep_div(struct gen *g, const struct spec *s)
 	bool byte = s->op[0].size == 'b';
 
 	if (byte)
-		emit_mov_imm(g, RAX, rng_below(&g->rng, 0x200));
+		gen_mov_imm(g, RAX, rng_below(&g->rng, 0x200));
 	else if (rng_permille(&g->rng, 500))
-		emit_mov_imm(g, RDX, rng_below(&g->rng, 2));
+		gen_mov_imm(g, RDX, rng_below(&g->rng, 2));
 	else
-		emit_raw(g, (u8[]){ 0x48, 0x99 } + g->q->bits32, 2 - g->q->bits32); /* cqo, cdq */
+		gen_raw(g, (u8[]){ 0x48, 0x99 } + g->q->bits32, 2 - g->q->bits32); /* cqo, cdq */
 }
 
 /* The address of an instruction in a register, or in memory by way of one. */
@@ -110,11 +110,11 @@ static bool prep_target(struct gen *g, struct args *a)
 		return false;
 	if (a->mem && (old >> r & 1 || a->m.base == r || a->m.index == r))
 		return false;
-	emit_mov_target(g, r, target_choose(g));
+	gen_mov_target(g, r, target_choose(g));
 	if (a->mem) {
 		struct args st = { .size = g->q->bits32 ? 4 : 8, .reg = r, .mem = true, .m = a->m };
 
-		emit_args(g, spec_find("mov", "=Ev,Gv"), &st);
+		gen_args(g, spec_find("mov", "=Ev,Gv"), &st);
 	}
 	return true;
 }
@@ -125,8 +125,8 @@ static bool prep_ret(struct gen *g, struct args *a)
 
 	if (r == NO_REG || r == RSP)
 		return false;
-	emit_mov_target(g, r, target_choose(g));
-	emit_raw(g, (u8[]){ 0x50 | r }, 1);
+	gen_mov_target(g, r, target_choose(g));
+	gen_raw(g, (u8[]){ 0x50 | r }, 1);
 	if (a->imm_len)
 		a->imm = (a->imm & 3) * 8;
 	return true;
@@ -139,9 +139,9 @@ static void prep_vsib(struct gen *g, const struct spec *s, struct args *a)
 	u64 va = (s->op[s->mem].size == 'd' ? SMALL_DWORDS : SMALL_QWORDS) + g->slide;
 
 	if (often(g) && mem_to(g, va + 8 * rng_below(&g->rng, 28), false, &ld.m)) {
-		emit_args(g, spec_find("vmovdqu", "=V,Wx"), &ld);
+		gen_args(g, spec_find("vmovdqu", "=V,Wx"), &ld);
 		if (rng_permille(&g->rng, 600))
-			emit_args(g, spec_find("vpcmpeqd", "=V,H,Wx"), &ones);
+			gen_args(g, spec_find("vpcmpeqd", "=V,H,Wx"), &ones);
 	}
 }
 
@@ -152,7 +152,7 @@ static void prep_base(struct gen *g, const struct args *a)
 
 	if (rng_permille(&g->rng, 30))
 		v |= 1ull << 55;
-	emit_mov_imm(g, a->rm, v);
+	gen_mov_imm(g, a->rm, v);
 }
 
 static void prep_sel(struct gen *g, const struct spec *s, const struct args *a)
@@ -163,7 +163,7 @@ static void prep_sel(struct gen *g, const struct spec *s, const struct args *a)
 
 	if (load && (a->reg == 2 || g->q->bits32) && !rng_permille(&g->rng, 50))
 		v = 0x2b; /* keep the sequence alive */
-	emit_mov_imm(g, a->rm, v);
+	gen_mov_imm(g, a->rm, v);
 }
 
 /* fldenv, frstor and fxrstor load an image that the matching store has just written there. */
@@ -172,13 +172,13 @@ static void prep_seed(struct gen *g, const struct spec *s, struct args *a)
 	const char *n = s->form->name;
 
 	if (!strcmp(n, "fldenv")) {
-		emit_args(g, spec_find("fnstenv", "=M28"), a);
+		gen_args(g, spec_find("fnstenv", "=M28"), a);
 		wipe_env(g, &a->m);
 	} else if (!strcmp(n, "frstor")) {
-		emit_args(g, spec_find("fnsave", "=M108"), a);
+		gen_args(g, spec_find("fnsave", "=M108"), a);
 		wipe_env(g, &a->m);
 	} else {
-		emit_args(g, spec_find(strcmp(n, "fxrstor") ? "fxsave64" : "fxsave", "=M512"), a);
+		gen_args(g, spec_find(strcmp(n, "fxrstor") ? "fxsave64" : "fxsave", "=M512"), a);
 		wipe_fxsave(g, &a->m);
 	}
 	if (rng_permille(&g->rng, 500))
@@ -213,7 +213,7 @@ bool prep_before(struct gen *g, const struct spec *s, struct args *a)
 		prep_string(g, s, a);
 	}
 	if ((f & FM_BX) && often(g))
-		emit_mov_imm(g, RBX, spot_choose(g, 256, false, false, false));
+		gen_mov_imm(g, RBX, spot_choose(g, 256, false, false, false));
 	if ((f & FM_DIV) && often(g) && !prep_div_checked(g, s, a))
 		return false;
 	if ((f & FM_TARGET) && !prep_target(g, a))
@@ -235,11 +235,11 @@ bool prep_before(struct gen *g, const struct spec *s, struct args *a)
 	if (f & FM_FLAGS) {
 		u32 v = random_flags(g);
 
-		emit_raw(g, (u8[]){ 0x68, (u8)v, (u8)(v >> 8), (u8)(v >> 16), (u8)(v >> 24) }, 5);
+		gen_raw(g, (u8[]){ 0x68, (u8)v, (u8)(v >> 8), (u8)(v >> 16), (u8)(v >> 24) }, 5);
 	}
 	if (f & FM_FRAME) {
 		if (often(g))
-			emit_raw(g, (u8[]){ 0x48, 0x89, 0xe5 } + g->q->bits32, 3 - g->q->bits32);
+			gen_raw(g, (u8[]){ 0x48, 0x89, 0xe5 } + g->q->bits32, 3 - g->q->bits32);
 		if (a->imm_len) /* enter: 16 bits of size, then the level */
 			a->imm = (a->imm & 0x38) | (u64)rng_below(&g->rng, 4) << 16;
 	}
@@ -253,5 +253,5 @@ void prep_after(struct gen *g, const struct spec *s, const struct args *a)
 	if (s->form->flags & FM_FXSAVE)
 		wipe_fxsave(g, &a->m);
 	if (s->class == CLASS_STRING && rng_permille(&g->rng, 900))
-		emit_raw(g, (u8[]){ 0xfc }, 1);
+		gen_raw(g, (u8[]){ 0xfc }, 1);
 }
