@@ -61,7 +61,7 @@ static void write_log(struct console *c, const u8 *buf, size_t len)
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0) {
-			give_up(c, c->log_path, &c->log_fd);
+			give_up(c, "the console log", &c->log_fd);
 			return;
 		}
 		buf += n;
@@ -107,6 +107,7 @@ static bool drain(struct console *c)
 			c->out.events = POLLOUT;
 			return false;
 		}
+		c->last = buf[n - 1];
 		write_log(c, buf, (size_t)n);
 		ring_skip(&c->ring, (size_t)n);
 		any = true;

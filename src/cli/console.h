@@ -19,6 +19,7 @@ struct console {
 	struct alarm look; /* see whether there is more output */
 	const char *log_path;
 	int log_fd; /* -1: no log */
+	u8 last;           /* byte that was written to the back end */
 	struct err failed; /* empty: all output was written */
 };
 

@@ -206,6 +206,9 @@ static int finish(struct run *r)
 	pthread_join(r->thread, NULL);
 	console_flush(&r->console);
 	term_done();
+	/* The shell's prompt should not follow the guest's. */
+	if (r->console.serial.is_terminal && r->console.last && r->console.last != '\n')
+		fputc('\n', stderr);
 	if (r->o->digest)
 		digest_close(&r->digest, &r->console.failed);
 	if (r->o->stats)
