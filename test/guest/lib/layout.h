@@ -5,7 +5,7 @@
 #define USER_WINDOW 0x400000 /* 2 MiB that ring 3 may use: section .user, then user stacks */
 #define USER_STACK 0x5ff000
 #define HEAP 0x800000        /* page_alloc() hands out from here */
-#define TEST_VA 0x4000000000 /* nothing mapped here at start; for map() */
+#define TEST_VA 0x8000000000 /* nothing mapped in its level-4 entry at start; for map() */
 
 #define SEL_CODE64 0x08
 #define SEL_DATA 0x10
