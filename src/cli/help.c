@@ -30,18 +30,17 @@ static void option_text(const struct opt *o, FILE *to)
 		at = 0;
 	}
 	at += fprintf(to, "%*s", COLUMN - at, "");
-	while (*p) {
+	for (bool first = true; *p; first = false) {
 		size_t word = strcspn(p, " ");
+		bool wrap = !first && at + 1 + (int)word > WIDTH;
 
-		if (at + (int)word > WIDTH && at > COLUMN) {
-			fprintf(to, "\n%*s", COLUMN, "");
-			at = COLUMN;
-		}
+		if (wrap)
+			at = fprintf(to, "\n%*s", COLUMN, "") - 1;
+		else if (!first)
+			at += fprintf(to, " ");
 		at += fprintf(to, "%.*s", (int)word, p);
 		p += word;
 		p += *p == ' ';
-		if (*p && at < WIDTH)
-			at += fprintf(to, " ");
 	}
 	fputc('\n', to);
 }

@@ -33,7 +33,7 @@ const struct opt run_opts[] = {
 	{ ROW("no-reboot", NULL, OPT_FLAG, no_reboot), 0, 0, "end when the guest reboots" },
 	{ ROW("on-triple-fault", "stop|reset", OPT_CHOICE, on_triple_fault), 0, 0,
 	  "what a triple fault does (default stop)" },
-	{ ROW("timeout", "SECONDS", OPT_TIME, timeout_ns), 1, 0,
+	{ ROW("timeout", "SECONDS", OPT_TIME, timeout_ns), 0, 0,
 	  "end after so long, with exit status 124" },
 	{ ROW("debug-exit", NULL, OPT_FLAG, debug_exit), 0, 0,
 	  "a write of v to port 0xf4 ends with exit status 2v+1" },
