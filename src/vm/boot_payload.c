@@ -67,10 +67,7 @@ static bool lzma_unpack(const u8 *in, u64 in_len, u8 *out, u64 out_len)
 	s.avail_out = out_len;
 	rc = lzma_code(&s, LZMA_FINISH);
 	lzma_end(&s);
-	if (s.avail_out)
-		return false;
-	/* A .lzma file that knows its length may lack the end mark. */
-	return rc == LZMA_STREAM_END || (rc == LZMA_OK && in[0] == 0x5d);
+	return rc == LZMA_STREAM_END && s.avail_out == 0;
 }
 
 static bool zstd_unpack(const u8 *in, u64 in_len, u8 *out, u64 out_len)
