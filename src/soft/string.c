@@ -123,26 +123,21 @@ static u64 run_limit(const struct run *r)
 
 /* ---- native pieces ---- */
 
+#define REP_MOVS(op) \
+	asm volatile(op : "+D"(to), "+S"(from), "+c"(n) : : "memory", "cc")
+
+/* A signal in the downward forms is harmless: handlers are entered with DF clear. */
 static void native_movs(u8 *to, const u8 *from, u64 n, unsigned size, bool down)
 {
-	if (down) {
-		/* DF stays clear in our own code, and few copy downwards. */
-		for (; n; n--, to -= size, from -= size) {
-			switch (size) {
-			case 1: *to = *from; break;
-			case 2: *(u16 *)to = *(const u16 *)from; break;
-			case 4: *(u32 *)to = *(const u32 *)from; break;
-			default: *(u64 *)to = *(const u64 *)from; break;
-			}
-			asm volatile("" ::: "memory");
-		}
-		return;
-	}
-	switch (size) {
-	case 1: asm volatile("rep movsb" : "+D"(to), "+S"(from), "+c"(n) :: "memory"); break;
-	case 2: asm volatile("rep movsw" : "+D"(to), "+S"(from), "+c"(n) :: "memory"); break;
-	case 4: asm volatile("rep movsl" : "+D"(to), "+S"(from), "+c"(n) :: "memory"); break;
-	default: asm volatile("rep movsq" : "+D"(to), "+S"(from), "+c"(n) :: "memory"); break;
+	switch (size | (down ? 16 : 0)) {
+	case 1: REP_MOVS("rep movsb"); break;
+	case 2: REP_MOVS("rep movsw"); break;
+	case 4: REP_MOVS("rep movsl"); break;
+	case 8: REP_MOVS("rep movsq"); break;
+	case 17: REP_MOVS("std; rep movsb; cld"); break;
+	case 18: REP_MOVS("std; rep movsw; cld"); break;
+	case 20: REP_MOVS("std; rep movsl; cld"); break;
+	default: REP_MOVS("std; rep movsq; cld"); break;
 	}
 }
 

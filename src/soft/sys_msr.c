@@ -5,7 +5,7 @@
  * rdmsr and wrmsr look a number up in one table. A row is a field of struct vcpu with a rule for
  * what may be written, a register that merely remembers, or one that always reads the same. What
  * has no row is asked of the board (the local APIC, kvmclock); what nobody knows is #GP.
- * @test msr_rows_are_sorted
+ * @test msr_table_remembers
  */
 
 enum rule {

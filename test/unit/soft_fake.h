@@ -47,7 +47,7 @@ enum step soft_exit(struct soft_vcpu *s, enum run_exit why)
 	return STEP_EXIT;
 }
 
-static u8 *fake_at(struct soft_vcpu *s, u64 lin, bool w)
+static inline u8 *fake_at(struct soft_vcpu *s, u64 lin, bool w)
 {
 	u64 at = lin >= HIGH ? lin - HIGH : lin;
 
@@ -56,7 +56,7 @@ static u8 *fake_at(struct soft_vcpu *s, u64 lin, bool w)
 	return &s->mem[at];
 }
 
-static enum step fake_check(struct soft_vcpu *s, u64 lin, unsigned len, bool w, unsigned acc)
+static inline enum step fake_check(struct soft_vcpu *s, u64 lin, unsigned len, bool w, unsigned acc)
 {
 	for (unsigned i = 0; i < len; i++) {
 		if (fake_at(s, lin + i, w))
@@ -115,14 +115,14 @@ void soft_tlb_cr3(struct soft_vcpu *s, bool keep)
 	s->keeps += keep;
 }
 
-static u32 fake_pio_read(void *ctx, struct vcpu *v, u16 port, unsigned size)
+static inline u32 fake_pio_read(void *ctx, struct vcpu *v, u16 port, unsigned size)
 {
 	(void)ctx;
 	(void)v;
 	return 0x11223344 + port * 0 + size * 0;
 }
 
-static void fake_pio_write(void *ctx, struct vcpu *v, u16 port, unsigned size, u32 val)
+static inline void fake_pio_write(void *ctx, struct vcpu *v, u16 port, unsigned size, u32 val)
 {
 	struct soft_vcpu *s = (struct soft_vcpu *)v;
 
@@ -141,12 +141,12 @@ enum {
 	SEL_TSS = 0x38, SEL_LDT = 0x48, SEL_GATE = 0x58, SEL_SMALL = 0x68, GDT_LEN = 0x70,
 };
 
-static void put_bytes(struct soft_vcpu *s, u64 at, u64 val, unsigned n)
+static inline void put_bytes(struct soft_vcpu *s, u64 at, u64 val, unsigned n)
 {
 	memcpy(s->mem + at, &val, n);
 }
 
-static u64 get_bytes(struct soft_vcpu *s, u64 at, unsigned n)
+static inline u64 get_bytes(struct soft_vcpu *s, u64 at, unsigned n)
 {
 	u64 val = 0;
 
@@ -154,7 +154,7 @@ static u64 get_bytes(struct soft_vcpu *s, u64 at, unsigned n)
 	return val;
 }
 
-static void desc_put(struct soft_vcpu *s, u16 sel, u32 base, u32 limit, u16 attr)
+static inline void desc_put(struct soft_vcpu *s, u16 sel, u32 base, u32 limit, u16 attr)
 {
 	u64 d = (limit & 0xffff) | (u64)(base & 0xffffff) << 16 | (u64)(attr & 0xf0ff) << 40 |
 		(u64)(limit >> 16 & 15) << 48 | (u64)(base >> 24) << 56;
@@ -162,7 +162,7 @@ static void desc_put(struct soft_vcpu *s, u16 sel, u32 base, u32 limit, u16 attr
 	put_bytes(s, GDT + (sel & ~7u), d, 8);
 }
 
-static void gate64_put(struct soft_vcpu *s, unsigned vec, u16 sel, u64 to, unsigned type,
+static inline void gate64_put(struct soft_vcpu *s, unsigned vec, u16 sel, u64 to, unsigned type,
 		       unsigned dpl, unsigned ist)
 {
 	u64 at = IDT + vec * 16;
@@ -172,13 +172,13 @@ static void gate64_put(struct soft_vcpu *s, unsigned vec, u16 sel, u64 to, unsig
 	put_bytes(s, at + 8, to >> 32, 8);
 }
 
-static void gate32_put(struct soft_vcpu *s, unsigned vec, u16 sel, u32 to, unsigned type, unsigned dpl)
+static inline void gate32_put(struct soft_vcpu *s, unsigned vec, u16 sel, u32 to, unsigned type, unsigned dpl)
 {
 	put_bytes(s, IDT + vec * 8, (to & 0xffff) | (u64)sel << 16 | (u64)type << 40 |
 				    (u64)dpl << 45 | 1ull << 47 | (u64)(to >> 16) << 48, 8);
 }
 
-static void tables_put(struct soft_vcpu *s)
+static inline void tables_put(struct soft_vcpu *s)
 {
 	u16 user = FLAT_USER;
 
@@ -196,7 +196,7 @@ static void tables_put(struct soft_vcpu *s)
 	put_bytes(s, TSS + 102, 0x68, 2);
 }
 
-static struct soft_vcpu *fake_new(void)
+static inline struct soft_vcpu *fake_new(void)
 {
 	struct soft_vcpu *s = aligned_alloc(64, (sizeof(*s) + 63) & ~63ull);
 
@@ -210,7 +210,7 @@ static struct soft_vcpu *fake_new(void)
 	return s;
 }
 
-static void fake_segs(struct soft_vcpu *s, u16 cs, u16 cs_attr, u16 ss, unsigned cpl)
+static inline void fake_segs(struct soft_vcpu *s, u16 cs, u16 cs_attr, u16 ss, unsigned cpl)
 {
 	for (unsigned i = 0; i < SEG_N; i++)
 		seg_set_flat(&s->v.seg[i], ss | (u16)cpl, FLAT_DATA | (u16)(cpl << SEG_DPL_SHIFT));
@@ -221,7 +221,7 @@ static void fake_segs(struct soft_vcpu *s, u16 cs, u16 cs_attr, u16 ss, unsigned
 }
 
 /* In 64-bit mode at a privilege level. */
-static struct soft_vcpu *fake_long(unsigned cpl)
+static inline struct soft_vcpu *fake_long(unsigned cpl)
 {
 	struct soft_vcpu *s = fake_new();
 
@@ -234,7 +234,7 @@ static struct soft_vcpu *fake_long(unsigned cpl)
 }
 
 /* In 32-bit protected mode. */
-static struct soft_vcpu *fake_protected(unsigned cpl)
+static inline struct soft_vcpu *fake_protected(unsigned cpl)
 {
 	struct soft_vcpu *s = fake_new();
 
@@ -244,7 +244,7 @@ static struct soft_vcpu *fake_protected(unsigned cpl)
 }
 
 /* In real mode with everything at segment 0. */
-static struct soft_vcpu *fake_real(void)
+static inline struct soft_vcpu *fake_real(void)
 {
 	struct soft_vcpu *s = fake_new();
 
