@@ -33,7 +33,7 @@ LDFLAGS := -Wl,-z,relro,-z,now $(if $(SAN),-fsanitize=$(SAN))
 LDLIBS  := -lZydis -llzma -lzstd -llz4 -lz -lbz2 -lxxhash -lpthread
 
 # Code that runs while the guest's vector registers are live in the host's: it may not touch one.
-LIGHT := src/mem/walk.c $(wildcard src/soft/sys_*.c) $(addprefix src/soft/, \
+LIGHT := src/mem/walk.c src/mem/find.c $(wildcard src/soft/sys_*.c) $(addprefix src/soft/, \
 	access.c cache.c run.c tlb.c seg.c stack.c intr.c string.c legacy.c)
 
 SRC  := $(wildcard src/*/*.c)

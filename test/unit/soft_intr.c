@@ -1,5 +1,7 @@
 /* soft_intr.c - tests of segments, exceptions, iret and far transfers. */
-/* @links src/base src/x86 src/soft/seg.c src/soft/stack.c src/soft/intr.c src/soft/sys_flags.c src/soft/sys_iret.c src/soft/sys_far.c src/soft/sys_seg.c src/soft/sys_call.c src/soft/legacy.c */
+/* @links src/base src/x86 src/soft/seg.c src/soft/stack.c src/soft/intr.c */
+/* @links src/soft/sys_flags.c src/soft/sys_iret.c src/soft/sys_far.c src/soft/sys_seg.c */
+/* @links src/soft/sys_call.c src/soft/legacy.c */
 #include "soft_fake.h"
 
 /* ---- segments ---- */

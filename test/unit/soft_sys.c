@@ -1,5 +1,9 @@
 /* soft_sys.c - tests of the system instructions that are done in C, and of their table. */
-/* @links src/base src/x86 src/soft/seg.c src/soft/stack.c src/soft/intr.c src/soft/sys_flags.c src/soft/sys_iret.c src/soft/sys_far.c src/soft/sys_seg.c src/soft/sys_call.c src/soft/sys_cr.c src/soft/sys_msr.c src/soft/sys_misc.c src/soft/sys_io.c src/soft/string.c src/soft/legacy.c src/soft/xsave.c src/soft/x87.c src/soft/gather.c src/soft/sysops.c */
+/* @links src/base src/x86 src/soft/seg.c src/soft/stack.c src/soft/intr.c */
+/* @links src/soft/sys_flags.c src/soft/sys_iret.c src/soft/sys_far.c src/soft/sys_seg.c */
+/* @links src/soft/sys_call.c src/soft/sys_cr.c src/soft/sys_msr.c src/soft/sys_misc.c */
+/* @links src/soft/sys_io.c src/soft/string.c src/soft/legacy.c src/soft/xsave.c */
+/* @links src/soft/x87.c src/soft/gather.c src/soft/sysops.c */
 #include "soft_fake.h"
 
 #include <Zydis/Zydis.h>
