@@ -21,7 +21,7 @@
  *       P MMX register in modrm.reg   Q MMX register or memory   N MMX register only
  *       T x87 register   S segment register   I immediate   J branch target   O absolute address
  *       then a size: b w d q bytes 1 2 4 8; v 2/4/8 and y 4/8 by operand size, z 2/4; x the
- *       vector's length, a two of v, n an interrupt vector, h r e a half, quarter, eighth of it; or a number of bytes.
+ *       vector's length, a two of v, p a far pointer of 6, n an interrupt vector, h r e a half, quarter, eighth of it; or a number of bytes.
  *       "$text" names an operand that is not encoded.
  */
 struct form {
@@ -61,8 +61,10 @@ enum {
 	FM_BASE = 1 << 24,   /* writes a segment base: a canonical value is put in the operand before */
 	FM_ADDR = 1 << 25,   /* computes an address but reads and writes nothing there */
 	FM_NOFAULT = 1 << 26, /* never faults whatever its address */
-	FM_NO66 = 1 << 27,   /* no 16-bit operand size */
+	FM_NO66 = 1u << 31,   /* no 16-bit operand size */
 	FM_SEL = 1 << 28,    /* operand is a selector both sides know */
+	FM_FAR = 1 << 27,    /* far transfer: a pointer with a selector is put where it reads it */
+	FM_AX = 1 << 30,     /* rAX must point to data */
 	FM_SEED = 1 << 29,   /* frstor, fldenv, fxrstor: the image is stored there first */
 };
 

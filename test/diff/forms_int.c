@@ -177,6 +177,8 @@ const struct form forms_int[] = {
 	{ "prefetcht2", "0f 18 /3", "M1", FM_NOFAULT },
 	{ "prefetch", "0f 0d /0", "M1", FM_NOFAULT, 0, FT_PREFETCHW },
 	{ "prefetchw", "0f 0d /1", "M1", FM_NOFAULT, 0, FT_PREFETCHW },
+	{ "prefetchwt1", "0f 0d /2", "M1", FM_NOFAULT, 0, FT_PREFETCHW },
+	{ "clzero", "0f 01 fc", "", FM_AX, 0, FT_CLZERO },
 	{ "clflush", "0f ae /7", "M1" },
 	{ "clflushopt", "66 0f ae /7", "M1", 0, 0, FT_CLFLUSHOPT },
 	{ "clwb", "66 0f ae /6", "M1", 0, 0, FT_CLWB },

@@ -84,7 +84,7 @@ static bool moves_stack(const struct spec *s)
 	const char *n = s->form->name;
 
 	return !strncmp(n, "push", 4) || !strncmp(n, "pop", 3) || !strncmp(n, "call", 4) ||
-	       !strncmp(n, "ret", 3) || !strcmp(n, "enter") || !strcmp(n, "leave");
+	       !strncmp(n, "ret", 3) || !strcmp(n, "enter") || !strcmp(n, "leave") || !strncmp(n, "iret", 4);
 }
 
 static bool is_branch(const struct spec *s)
@@ -102,7 +102,7 @@ static bool unusable(const struct gen *g, const struct spec *s)
 	if ((s->form->flags & FM_SI && keep >> RSI & 1) || (s->form->flags & FM_DI && keep >> RDI & 1) ||
 	    (s->form->flags & FM_BX && keep >> RBX & 1) || (s->form->flags & FM_FRAME && keep >> RBP & 1))
 		return true;
-	return g->balanced && (moves_stack(s) || (s->form->flags & (FM_RET | FM_TARGET)) || is_branch(s));
+	return g->balanced && (moves_stack(s) || (s->form->flags & (FM_RET | FM_TARGET | FM_FAR)) || is_branch(s));
 }
 
 static void branch_args(struct gen *g, const struct spec *s, struct args *a)

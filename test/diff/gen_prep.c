@@ -70,15 +70,25 @@ static u32 random_flags(struct gen *g)
 	return v & ~(1u << 18);
 }
 
+static u64 safe_spot(struct gen *g)
+{
+	return g->slide + DATA_VA + 0x400 + rng_below(&g->rng, 0x800);
+}
+
 static void prep_string(struct gen *g, const struct spec *s, const struct args *a)
 {
 	u32 count = rng_permille(&g->rng, 900) ? rng_below(&g->rng, 24) : rng_below(&g->rng, 600);
 	bool rep = a->rep != 0;
 
-	if (s->form->flags & FM_SI)
-		gen_mov_imm(g, RSI, spot_choose(g, 64, false, false, false));
-	if (s->form->flags & FM_DI)
-		gen_mov_imm(g, RDI, spot_choose(g, 64, true, false, s->form->flags & FM_MASKED));
+	u32 both = FM_SI | FM_DI, f = s->form->flags;
+	bool safe_si = (f & both) == both && rng_permille(&g->rng, 500);
+
+	/* Which of two bad addresses is reported first differs among processors. */
+	if (f & FM_SI)
+		gen_mov_imm(g, RSI, safe_si ? safe_spot(g) : spot_choose(g, 64, false, false, false));
+	if (f & FM_DI)
+		gen_mov_imm(g, RDI, (f & FM_SI) && !safe_si ? safe_spot(g) :
+			    spot_choose(g, 64, true, false, f & FM_MASKED));
 	if (rep && rng_permille(&g->rng, 20))
 		return;
 	if (rep)
@@ -155,11 +165,83 @@ static void prep_base(struct gen *g, const struct args *a)
 	gen_mov_imm(g, a->rm, v);
 }
 
-static void prep_sel(struct gen *g, const struct spec *s, const struct args *a)
+static void push_imm(struct gen *g, u32 v)
+{
+	gen_raw(g, (u8[]){ 0x68, (u8)v, (u8)(v >> 8), (u8)(v >> 16), (u8)(v >> 24) }, 5);
+}
+
+static u16 random_sel(struct gen *g)
 {
 	static const u16 sels[] = { 0, 3, 0x23, 0x2b, 0x33, 0x2b, 0x10, 0x18, 0x28, 0x30, 0x63, 0x80, 0x1237 };
+
+	return sels[rng_below(&g->rng, ARRAY_SIZE(sels))];
+}
+
+/* mov dword/word [operand], the address of an instruction, and the selector behind it. */
+static void store_far(struct gen *g, const struct memref *m, u16 sel)
+{
+	struct args a = { .size = 4, .mem = true, .m = *m, .imm_len = 4, .imm_fix = FIX_ABS32 };
+
+	if (m->kind == ADDR_RIP) /* one field to fill in per instruction is all there is */
+		a.imm_fix = FIX_NONE;
+	gen_args(g, spec_find("mov", "=Ev,Iz"), &a);
+	g->q->item[g->q->n - 1].target = (u16)target_choose(g);
+	store_imm(g, m, 4, 2, sel);
+}
+
+/* A frame for iret, or a far return address, on the stack. */
+static bool prep_far_stack(struct gen *g, const struct spec *s, u16 sel)
+{
+	bool iret = s->opcode == 0xcf;
+	u8 r = reg_write(g, true);
+
+	if (r == NO_REG || r == RSP)
+		return false;
+	if (s->w != 1 && !g->q->bits32)
+		return rng_permille(&g->rng, 50); /* its frame is made of dwords: not with push */
+	if (iret && !g->q->bits32) {
+		push_imm(g, 0x2b);
+		gen_raw(g, (u8[]){ 0x54 }, 1); /* push rsp */
+	}
+	if (iret)
+		gen_raw(g, (u8[]){ 0x9c }, 1); /* pushf */
+	push_imm(g, sel);
+	gen_mov_target(g, r, target_choose(g));
+	gen_raw(g, (u8[]){ 0x50 | r }, 1);
+	return true;
+}
+
+/* Mostly the code segment that runs already: another one reads the same bytes differently. */
+static bool prep_far(struct gen *g, const struct spec *s, struct args *a)
+{
+	u16 sel = rng_permille(&g->rng, 900) ? (g->q->bits32 ? 0x23 : 0x33) : random_sel(g);
+
+	if (s->opcode == 0xca)
+		a->imm &= 0x38;
+	if (!a->mem)
+		return prep_far_stack(g, s, sel);
+	if (g->slide >> 32 && rng_permille(&g->rng, 900))
+		return false; /* the pointer has 32 bits */
+	if (often(g))
+		store_far(g, &a->m, sel);
+	return true;
+}
+
+static void prep_sel_mem(struct gen *g, const struct spec *s, const struct args *a)
+{
+	bool ss = s->map == 1 && s->opcode == 0xb2;
+	u16 sel = ss || g->q->bits32 || rng_permille(&g->rng, 500) ? 0x2b : random_sel(g);
+
+	if (a->mem)
+		store_imm(g, &a->m, 4, 2, sel);
+	else
+		push_imm(g, sel);
+}
+
+static void prep_sel(struct gen *g, const struct spec *s, const struct args *a)
+{
 	bool load = s->op[0].kind == 'S';
-	u16 v = sels[rng_below(&g->rng, ARRAY_SIZE(sels))];
+	u16 v = random_sel(g);
 
 	if (load && (a->reg == 2 || g->q->bits32) && !rng_permille(&g->rng, 50))
 		v = 0x2b; /* keep the sequence alive */
@@ -205,9 +287,11 @@ bool prep_before(struct gen *g, const struct spec *s, struct args *a)
 {
 	u32 f = s->form->flags;
 
-	if ((f & (FM_BASE | FM_SEL)) && clobbers(g, a->rm))
+	bool sel_in_reg = f & FM_SEL && s->nops && s->mem < 0;
+
+	if ((f & FM_BASE || sel_in_reg) && clobbers(g, a->rm))
 		return false;
-	if ((f & (FM_SI | FM_DI)) && often(g)) {
+	if ((f & (FM_SI | FM_DI)) && (often(g) || (f & FM_SI && f & FM_DI))) {
 		if ((s->class == CLASS_STRING && clobbers(g, RCX)))
 			return false;
 		prep_string(g, s, a);
@@ -228,14 +312,23 @@ bool prep_before(struct gen *g, const struct spec *s, struct args *a)
 		prep_seed(g, s, a);
 	if (f & FM_BASE)
 		prep_base(g, a);
-	if (f & FM_SEL)
+	if (sel_in_reg)
 		prep_sel(g, s, a);
+	else if (f & FM_SEL)
+		prep_sel_mem(g, s, a);
+	if ((f & FM_FAR) && !prep_far(g, s, a))
+		return false;
+	if ((f & FM_AX) && often(g)) {
+		if (clobbers(g, RAX))
+			return false;
+		gen_mov_imm(g, RAX, spot_choose(g, 64, true, false, false));
+	}
 	if (s->mem >= 0 && s->op[s->mem].kind == 'X')
 		prep_vsib(g, s, a);
 	if (f & FM_FLAGS) {
 		u32 v = random_flags(g);
 
-		gen_raw(g, (u8[]){ 0x68, (u8)v, (u8)(v >> 8), (u8)(v >> 16), (u8)(v >> 24) }, 5);
+		push_imm(g, v);
 	}
 	if (f & FM_FRAME) {
 		if (often(g))

@@ -172,9 +172,10 @@ int main(int argc, char **argv)
 		watch(&o, t);
 	else
 		analyze(&o, o.seed);
+	start = now() - start;
 	for (u32 i = 0; i < t->n && i < o.findings && i < MAX_FINDINGS; i++)
 		analyze(&o, t->found[i]);
 	if (o.count > 1)
-		print_summary(t, &o, now() - start);
+		print_summary(t, &o, start);
 	return t->n != 0;
 }

@@ -83,6 +83,7 @@ static u32 mem_size(const struct args *a, const struct spec *s, const struct ope
 	case 'd': return 4;
 	case 'q': return 8;
 	case 'v': case 'y': case 'z': return a->size;
+	case 'p': return 6;
 	case 'a': return 2u * a->size;
 	case 'x': return vector_len(a, s);
 	case 'h': return vector_len(a, s) / 2;

@@ -64,7 +64,7 @@ static void parse_operand(struct spec *s, const char *t)
 		o->bytes = (u16)atoi(t);
 	else
 		o->size = *t;
-	if (o->size && !strchr("bwdqvyzxhrean", o->size))
+	if (o->size && !strchr("bwdqvyzxhreanp", o->size))
 		bad_row(f, "unknown operand size");
 }
 
@@ -163,6 +163,8 @@ static void find_opsizes(struct spec *s)
 	bool v = false, y = false;
 
 	for (unsigned i = 0; i < s->nops; i++) {
+		if (s->op[i].kind == 'J')
+			continue; /* processors differ in what 66 means to a near branch */
 		v |= s->op[i].size == 'v' || s->op[i].size == 'z';
 		y |= s->op[i].size == 'y';
 	}
