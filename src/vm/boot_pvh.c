@@ -12,7 +12,7 @@
  * names a 32-bit entry, and ebx holds the address of a structure with all a boot loader has to
  * say. Linux, FreeBSD and unikernels have the note.
  * @test pvh_start_info
- * Source: Xen, docs/misc/pvh.pandoc and xen/include/public/arch-x86/hvm/start_info.h.
+ * Source: Xen, docs/misc/pvh.pandoc.
  */
 
 /* Everything of ours in one run of bytes; modules follow. */

@@ -18,7 +18,7 @@
  * The list in the middle was for per-CPU data linked at address 0; kernels since Linux 6.15 have
  * only the other two.
  * @test relocs_move_each_kind
- * Source: Linux, arch/x86/boot/compressed/misc.c, handle_relocations().
+ * Source: Linux, arch/x86/boot/compressed, handle_relocations().
  */
 enum list { LIST_64, LIST_INVERSE, LIST_32, LIST_N };
 
