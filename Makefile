@@ -107,7 +107,7 @@ $(PROG): $(OBJ)
 # Without one it is linked with everything but main().
 
 links     = $(foreach f,$(shell sed -n '/@links/{s/^.*@links *//;s/ *\*\/ *$$//;p}' $1 2>/dev/null),\
-	$(if $(filter %.c %.S,$f),$f,$(wildcard $f/*.c $f/*.S)))
+	$(if $(filter %.c %.S,$f),$(wildcard $f),$(wildcard $f/*.c $f/*.S)))
 objects   = $(patsubst src/%.S,$1/%.S.o,$(patsubst src/%.c,$1/%.o,$2))
 unit_objs = $(or $(call objects,$(B)/obj,$(call links,$1)),$(LIB))
 fuzz_objs = $(call objects,$(B)/fuzz/obj,$(or $(call links,$1),$(filter-out src/cli/%,$(SRC) $(ASM))))

@@ -27,6 +27,7 @@ void rtc_cmos_set(struct dev *d, unsigned index, u8 val); /* index 14..127; stay
 struct uart_peer { /* what is at the other end of the cable */
 	void *ctx;
 	bool plugged;                /* someone drives CTS, DSR and DCD */
+	bool patient;                /* bytes wait outside until the guest listens */
 	void (*put)(void *ctx, u8 byte); /* must not block; may be NULL */
 	void (*room)(void *ctx);     /* uart_in() can take bytes again; may be NULL */
 };

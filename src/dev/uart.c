@@ -9,6 +9,8 @@
 #define NS 1000000000u
 #define UART_HZ 115200u /* baud rate of divisor 1 */
 
+#define LOOKS 16 /* a guest that looks so often waits for input; one that sends looks once a byte */
+
 enum { R_DATA, R_IER, R_IIR, R_LCR, R_MCR, R_LSR, R_MSR, R_SCRATCH };
 enum { IER_RX = 1, IER_TX = 2, IER_LINE = 4, IER_MODEM = 8 };
 enum { IIR_MODEM = 0, IIR_NONE = 1, IIR_TX = 2, IIR_RX = 4, IIR_LINE = 6, IIR_TIMEOUT = 0xc };
@@ -27,6 +29,7 @@ struct uart {
 	u8 rx[FIFO];
 	u8 rx_flags[FIFO]; /* LSR_BREAK with its byte */
 	u8 refused;        /* uart_in() took fewer than it was given */
+	u8 looks;          /* how often in a row the guest saw that nothing has come */
 	struct timer timer;
 	struct irq *irq;
 	struct uart_peer peer;
@@ -37,7 +40,8 @@ static const struct dev_field uart_fields[] = {
 	FIELD(uart, msr, U8), FIELD(uart, scratch, U8), FIELD(uart, dll, U8),
 	FIELD(uart, dlm, U8), FIELD(uart, lsr, U8), FIELD(uart, tx_pending, U8),
 	FIELD(uart, timeout, U8), FIELD(uart, rx_first, U8), FIELD(uart, rx_n, U8),
-	FIELD(uart, rx, BYTES), FIELD(uart, rx_flags, BYTES), FIELD(uart, refused, U8), { 0 }
+	FIELD(uart, rx, BYTES), FIELD(uart, rx_flags, BYTES), FIELD(uart, refused, U8),
+	FIELD(uart, looks, U8), { 0 }
 };
 
 static unsigned rx_size(const struct uart *u)
@@ -150,12 +154,32 @@ static void rx_clear(struct uart *u)
 	}
 }
 
+/*
+ * A driver empties the FIFO when it sets the port up, and with it what was typed ahead. A patient
+ * peer keeps its bytes until the guest has the receive interrupt on, or polls for them. All ones
+ * with the interrupt line gated off is how a driver tests whether there is a port at all.
+ */
+static bool listens(const struct uart *u)
+{
+	bool tests = u->ier == 0xf && !(u->mcr & MCR_OUT2);
+
+	return !u->peer.patient || ((u->ier & IER_RX) && !tests) || u->looks >= LOOKS;
+}
+
+static void began_to_listen(struct uart *u)
+{
+	if (!u->peer.patient || !listens(u) || !u->refused || !u->peer.room)
+		return;
+	u->refused = 0;
+	u->peer.room(u->peer.ctx);
+}
+
 size_t uart_in(struct dev *d, const u8 *buf, size_t len)
 {
 	struct uart *u = d->state;
 	size_t n = 0;
 
-	while (n < len && !(u->mcr & MCR_LOOP) && u->rx_n < rx_size(u))
+	while (n < len && listens(u) && !(u->mcr & MCR_LOOP) && u->rx_n < rx_size(u))
 		rx_put(u, buf[n++], 0);
 	u->refused |= n < len;
 	uart_update(u);
@@ -196,6 +220,7 @@ static void modem_update(struct uart *u)
 
 static void tx_put(struct uart *u, u8 byte)
 {
+	u->looks = 0;
 	if (u->mcr & MCR_LOOP)
 		rx_put(u, byte, 0);
 	else if (u->peer.put)
@@ -224,6 +249,7 @@ static void ier_write(struct uart *u, u8 val)
 	u->ier = val & 0xf;
 	if (u->rx_n && !u->timeout)
 		timeout_restart(u);
+	began_to_listen(u);
 }
 
 static u8 iir_read(struct uart *u)
@@ -244,6 +270,8 @@ static u8 lsr_read(struct uart *u)
 	u->lsr = 0;
 	if (u->rx_n)
 		u->rx_flags[u->rx_first] = 0;
+	else if (u->looks < LOOKS && ++u->looks == LOOKS)
+		began_to_listen(u);
 	return lsr;
 }
 
@@ -338,7 +366,7 @@ static void uart_reset(struct dev *d)
 {
 	struct uart *u = d->state;
 
-	u->ier = u->fcr = u->lcr = u->mcr = u->lsr = u->scratch = 0;
+	u->ier = u->fcr = u->lcr = u->mcr = u->lsr = u->scratch = u->looks = 0;
 	u->dll = 1;
 	u->dlm = 0;
 	u->tx_pending = 0;

@@ -60,7 +60,7 @@ static void emit_legacy(struct emit *e, const struct dinsn *d, unsigned reg, uns
 		rex |= (reg >> 3 & 1) << 2 | (mr ? mref_bits(mr) : rm >> 3 & 1);
 	else if (d->op_gpr)
 		rex |= rm >> 3 & 1;
-	if (d->byte_low && (needs_rex(reg, d->reg_gpr) || (!mr && needs_rex(rm, d->rm_gpr || d->op_gpr))))
+	if (d->byte_low && !d->high && (needs_rex(reg, d->reg_gpr) || (!mr && needs_rex(rm, d->rm_gpr || d->op_gpr))))
 		rex |= 0x40;
 	if (rex)
 		e8(e, (u8)(0x40 | rex));

@@ -8,7 +8,7 @@ static const struct { u16 mnemonic; u8 action; } actions[] = {
 	{ MN(NOP), A_NOP }, { MN(PAUSE), A_NOP }, { MN(ENDBR64), A_NOP }, { MN(ENDBR32), A_NOP },
 	{ MN(PREFETCH), A_NOP }, { MN(PREFETCHNTA), A_NOP }, { MN(PREFETCHT0), A_NOP },
 	{ MN(PREFETCHT1), A_NOP }, { MN(PREFETCHT2), A_NOP }, { MN(PREFETCHW), A_NOP },
-	{ MN(PREFETCHWT1), A_NOP },
+	{ MN(PREFETCHWT1), A_NOP }, { MN(RDSSPD), A_NOP }, { MN(RDSSPQ), A_NOP },
 	{ MN(LEA), A_LEA }, { MN(PUSH), A_PUSH }, { MN(POP), A_POP },
 	{ MN(LEAVE), A_LEAVE }, { MN(JMP), A_JMP }, { MN(CALL), A_CALL_NEAR }, { MN(RET), A_RET },
 	{ MN(JO), A_JCC }, { MN(JNO), A_JCC }, { MN(JB), A_JCC }, { MN(JNB), A_JCC },
@@ -311,15 +311,29 @@ static void fill_insn(struct dinsn *d, const ZydisDecodedInstruction *z, u64 pc)
 	in->opcode = z->opcode;
 	in->has_modrm = d->has_modrm;
 	in->reg = d->mod_reg;
+	in->vvvv = d->vvvv;
+	in->wide = d->w;
+	in->vlen = d->vex ? d->l256 ? 32 : 16 : 0;
 	in->rm = d->mod_rm;
 	in->imm = z->raw.imm[0].is_signed ? (u64)z->raw.imm[0].value.s : z->raw.imm[0].value.u;
 	in->imm2 = z->raw.imm[1].value.u;
-	if (z->raw.imm[0].is_relative)
-		in->imm += pc + z->length;
+	d->target = in->imm + pc + z->length;
 }
 
+/* Subject to CR0.TS, CR0.EM and CR4.OSFXSR. SDM 3A 13.1.3 names the exceptions. */
 static bool is_vector(const ZydisDecodedInstruction *z)
 {
+	switch ((unsigned)z->mnemonic) {
+	case MN(SFENCE):
+	case MN(LFENCE):
+	case MN(MFENCE):
+	case MN(MOVNTI):
+	case MN(CRC32):
+	case MN(POPCNT):
+		return false;
+	}
+	if (action_of[z->mnemonic] == A_NOP)
+		return false;
 	switch (z->meta.isa_ext) {
 	case ZYDIS_ISA_EXT_X87:
 	case ZYDIS_ISA_EXT_MMX:

@@ -247,7 +247,7 @@ static void gen_jmp(struct tr *t, const struct dinsn *d)
 {
 	if (!d->has_modrm) {
 		regs_canonical(t);
-		go(t, d->in.imm, t->mode & M_KEPT, false);
+		go(t, d->target, t->mode & M_KEPT, false);
 		return;
 	}
 	target_keep(t, d);
@@ -269,7 +269,7 @@ static void gen_call(struct tr *t, const struct dinsn *d)
 		emit_load(&t->e, T0, M_GS(OFF(operand)));
 		go_indirect(t, true);
 	} else {
-		go(t, d->in.imm, t->mode & M_KEPT, true);
+		go(t, d->target, t->mode & M_KEPT, true);
 	}
 	if (wants_links(t))
 		return_site(t, ret);
@@ -299,7 +299,7 @@ static void gen_jcc(struct tr *t, const struct dinsn *d)
 	taken = emit_jcc(&t->e, d->cc, 0);
 	go(t, d->in.pc + d->in.len, t->mode & M_KEPT, false);
 	emit_patch(&t->e, taken, emit_off(&t->e));
-	go(t, d->in.imm, t->mode & M_KEPT, false);
+	go(t, d->target, t->mode & M_KEPT, false);
 }
 
 static void gen_in_c(struct tr *t, const struct dinsn *d)

@@ -75,9 +75,8 @@ static enum step gate_check(struct soft_vcpu *s, struct entry *e, u32 hi)
 	ok = type == SYS_INT || type == SYS_TRAP;
 	if (!in_lma(v))
 		ok |= type == SYS_INT16 || type == SYS_TRAP16;
-	/* Task gates are not done: no kernel since the 32-bit ones needs one. */
 	if (!ok)
-		return fault_gp(s, e->idt_err);
+		return in_lma(v) ? fault_gp(s, e->idt_err) : no_task_switch(s, type, e->idt_err);
 	if (e->kind == INTR_SOFT && (hi >> 13 & 3) < v->cpl)
 		return fault_gp(s, e->idt_err);
 	if (!(hi & 1 << 15))

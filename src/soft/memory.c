@@ -52,7 +52,9 @@ static void address(struct tr *t, const struct access *a, i64 adj)
 	segment(t, a);
 }
 
-/* bt and its kin with a register index: the byte addressed moves with the index. SDM 2A BT. */
+/* bt and its kin with a register index: the word addressed moves with the index. The check needs
+ * the address of that word; the host's instruction moves there by itself, so the distance is kept
+ * to be taken back. SDM 2A BT. */
 static void bit_index(struct tr *t, const struct dinsn *d)
 {
 	unsigned shift = d->in.opsize == 8 ? 6 : d->in.opsize == 4 ? 5 : 4;
@@ -67,11 +69,10 @@ static void bit_index(struct tr *t, const struct dinsn *d)
 		emit_op_reg(e, 0x0fbf, true, T1, reg); /* movsx from 16 bits */
 	emit_op_reg(e, 0xc1, true, 7, T1); /* sar */
 	e8(e, (u8)shift);
-	if (d->in.addrsize == 8) {
-		emit_lea(e, T0, ((struct mref){ T0, T1, d->in.opsize, false, 0 }));
-	} else {
-		emit_lea32(e, T0, ((struct mref){ T0, T1, d->in.opsize, false, 0 }));
-	}
+	emit_op_mem(e, 0x8d, d->in.addrsize == 8, T0, ((struct mref){ T0, T1, d->in.opsize, false, 0 }));
+	emit_op_reg(e, 0xf7, true, 3, T1); /* neg */
+	emit_lea(e, T1, ((struct mref){ GPR_NONE, T1, d->in.opsize, false, 0 }));
+	emit_store(e, M_GS(OFF(operand)), T1);
 }
 
 /* ---- check ---- */
@@ -140,6 +141,10 @@ static void body_emit(struct tr *t, const struct body *b, struct mref m)
 
 	switch (b->kind) {
 	case BODY_COPY:
+		if (d->action == A_BT) {
+			emit_load(e, T1, M_GS(OFF(operand)));
+			emit_lea(e, T0, M_BXD(T0, T1, 0));
+		}
 		copy_insn(t, d, &m);
 		return;
 	case BODY_PUSH_REG:

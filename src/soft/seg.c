@@ -179,18 +179,20 @@ void seg_set_real(struct vcpu *v, unsigned seg, u16 sel)
 
 	g->sel = sel;
 	g->base = (u64)sel << 4;
-	if (!in_v86(v))
-		return; /* limit and rights stay: "unreal" mode lives from that */
-	g->limit = 0xffff;
-	g->attr = SEG_P | SEG_S | SEG_DPL | 3;
+	if (in_v86(v)) {
+		g->limit = 0xffff;
+		g->attr = SEG_P | SEG_S | SEG_DPL | 3;
+	} else if (!(g->attr & SEG_P)) {
+		g->attr = SEG_P | SEG_S | 3;
+	}
+	/* In real mode limit and rights stay otherwise: "unreal" mode lives from that. */
 }
 
-/* A null selector. FS and GS lose their base, which guests can see. */
+/* A null selector. FS and GS lose their base, which guests can see; real mode finds the old limit. */
 static void seg_set_null(struct seg *g, u16 sel)
 {
 	g->sel = sel;
 	g->attr = 0;
-	g->limit = 0;
 	g->base = 0;
 }
 

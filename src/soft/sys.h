@@ -177,7 +177,10 @@ MUST_CHECK enum step tss_load_ss(struct soft_vcpu *s, u16 sel, unsigned cpl, u32
 MUST_CHECK enum step intr_try(struct soft_vcpu *s, enum intr_kind kind, const struct fault *f,
 			      u64 rip);
 
-/* io_allowed - do IOPL and the TSS's bitmap allow an access to size ports from port? */
+/* no_task_switch - #GP(err) for a system descriptor that leads to a task switch, with a log line. */
+enum step no_task_switch(struct soft_vcpu *s, unsigned type, u32 err);
+
+/* io_check - do IOPL and the TSS's bitmap allow an access to size ports from port? */
 MUST_CHECK enum step io_check(struct soft_vcpu *s, u16 port, unsigned size);
 
 /* One line of checks that many instructions begin with. */

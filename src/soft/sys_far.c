@@ -1,4 +1,5 @@
 /* sys_far.c - far jumps and calls: code segments, call gates, real mode. SDM 2A CALL, JMP. */
+#include "base/log.h"
 #include "soft/ops.h"
 
 /* Where a far transfer leads; a gate may have replaced what the instruction said. */
@@ -142,6 +143,20 @@ static enum step gate_code(struct soft_vcpu *s, const struct insn *in, struct fa
 	return far_same(s, in, f);
 }
 
+/*
+ * Task switches through a TSS or a task gate are not done: no 64-bit kernel can use them, and the
+ * 32-bit ones have one for double faults only. The guest sees #GP, and a person who watches a line.
+ */
+enum step no_task_switch(struct soft_vcpu *s, unsigned type, u32 err)
+{
+	if (type == SYS_TASK || type == SYS_TSS || type == SYS_TSS16) {
+		soft_call_out(s);
+		LOG(sys, WARN, "hardware task switch at 0x%llx is not supported: #GP",
+		    (unsigned long long)cpu_of(s)->rip);
+	}
+	return fault_gp(s, err);
+}
+
 static enum step far_gate(struct soft_vcpu *s, const struct insn *in, struct far *f)
 {
 	const struct vcpu *v = cpu_of(s);
@@ -149,9 +164,8 @@ static enum step far_gate(struct soft_vcpu *s, const struct insn *in, struct far
 	unsigned type = seg_type(&gate.seg);
 	u32 err = sel_index(f->sel), high = 0;
 
-	/* Task switches through a TSS or a task gate are not done: #GP, as for a bad descriptor. */
 	if (type != SYS_CALL && (in_lma(v) || type != SYS_CALL16))
-		return fault_gp(s, err);
+		return in_lma(v) ? fault_gp(s, err) : no_task_switch(s, type, err);
 	if (seg_dpl(&gate.seg) < v->cpl || seg_dpl(&gate.seg) < (f->sel & 3u))
 		return fault_gp(s, err);
 	if (!(gate.seg.attr & SEG_P))

@@ -150,7 +150,7 @@ static enum step iret_protected(struct soft_vcpu *s, unsigned size)
 	struct stack st;
 
 	if (v->rflags & FL_NT)
-		return fault_gp(s, 0); /* long mode's rule; task returns are not done */
+		return in_lma(v) ? fault_gp(s, 0) : no_task_switch(s, SYS_TASK, 0);
 	stack_open(v, &st);
 	if (stack_pop_n(s, &st, size, frame, wide ? 5 : 3))
 		return STEP_FAULT;

@@ -157,6 +157,7 @@ const struct insn_row insn_rows[] = {
 	{ MN(INVPCID), L | E, op_invpcid, "SDM 2A INVPCID" },
 	{ MN(INVD), L, op_nop_cpl0, "SDM 2A INVD" },
 	{ MN(WBINVD), L, op_nop_cpl0, "SDM 2C WBINVD" },
+	{ MN(WBNOINVD), L, op_nop_cpl0, "SDM 2C WBNOINVD" },
 	{ MN(CLFLUSH), L | ROW_GPR, op_nop, "SDM 2A CLFLUSH" },
 	{ MN(CLFLUSHOPT), L | ROW_GPR, op_nop, "SDM 2A CLFLUSHOPT" },
 	{ MN(CLWB), L | ROW_GPR, op_nop, "SDM 2A CLWB" },
@@ -169,6 +170,18 @@ const struct insn_row insn_rows[] = {
 	{ MN(VMMCALL), L, op_vmcall, "APM 3 VMMCALL" },
 	{ MN(RDPKRU), L, op_rdpkru, "SDM 2B RDPKRU" },
 	{ MN(WRPKRU), L | E, op_wrpkru, "SDM 2C WRPKRU" },
+
+	/* no-operations for a processor without CET, MPX or CLDEMOTE; compilers rely on that */
+	{ MN(RDSSPD), L | ROW_GPR, op_nop, "SDM 2B RDSSP" },
+	{ MN(RDSSPQ), L | ROW_GPR, op_nop, "SDM 2B RDSSP" },
+	{ MN(CLDEMOTE), L | ROW_GPR, op_nop, "SDM 2A CLDEMOTE" },
+	{ MN(BNDMK), L | ROW_GPR, op_nop, "SDM 2A BNDMK" },
+	{ MN(BNDCL), L | ROW_GPR, op_nop, "SDM 2A BNDCL" },
+	{ MN(BNDCU), L | ROW_GPR, op_nop, "SDM 2A BNDCU" },
+	{ MN(BNDCN), L | ROW_GPR, op_nop, "SDM 2A BNDCU" },
+	{ MN(BNDMOV), L | ROW_GPR, op_nop, "SDM 2A BNDMOV" },
+	{ MN(BNDLDX), L | ROW_GPR, op_nop, "SDM 2A BNDLDX" },
+	{ MN(BNDSTX), L | ROW_GPR, op_nop, "SDM 2A BNDSTX" },
 
 	/* vector state */
 	{ MN(XSAVE), 0, op_xsave, "SDM 2C XSAVE" },

@@ -33,6 +33,7 @@ struct dinsn {
 	bool vector;          /* needs the FPU, SSE or AVX to be enabled */
 	u8 imm_len, imm[8];
 	u8 mem_r, mem_w;      /* its memory operand is read, written */
+	u64 target;           /* of a direct branch */
 	u8 cc;                /* condition of a jcc */
 	u16 gpr_in, gpr_out;  /* guest registers: bit masks */
 	u16 flags_use, flags_kill; /* FL_ARITH bits */

@@ -56,13 +56,13 @@ enum step fpu_check(struct soft_vcpu *s)
 }
 
 /*
- * The x87 header as the guest may see it: FIP is an address in our code, and FDP one in our
- * memory, so both read as zero. Processors of this age keep them only for pending exceptions.
+ * The x87 header as the guest may see it: FIP is an address in our code, FDP one in our memory and
+ * FOP names our registers, so all read as zero. Processors keep them only for pending exceptions.
  */
 static void x87_header(struct vcpu *v, u8 *head)
 {
 	memcpy(head, v->xsave, 24);
-	memset(head + XS_FIP, 0, 16);
+	memset(head + XS_FOP, 0, 18);
 }
 
 /* ---- fxsave, fxrstor. SDM 2A ---- */
@@ -94,7 +94,7 @@ enum step op_fxsave(struct soft_vcpu *s, const struct insn *in)
 	memcpy(buf, v->xsave, sizeof(buf));
 	x87_header(v, buf);
 	put32(buf + XS_MXCSR, get32(v->xsave + XS_MXCSR));
-	put32(buf + XS_MXCSR + 4, MXCSR_KNOWN);
+	put32(buf + XS_MXCSR + 4, mxcsr_known(v));
 	if (has_xmm(v))
 		len = in_64bit(v) ? XS_XMM + 256 : XS_XMM + 128;
 	return lin_write(s, lin, buf, len, acc_data(v));
@@ -110,7 +110,7 @@ enum step op_fxrstor(struct soft_vcpu *s, const struct insn *in)
 		return STEP_FAULT;
 	if (area_open(s, in, 512, 16, ACC_R, &lin) || lin_read(s, lin, buf, 512, acc_data(v)))
 		return STEP_FAULT;
-	if (has_xmm(v) && (get32(buf + XS_MXCSR) & ~MXCSR_KNOWN))
+	if (has_xmm(v) && (get32(buf + XS_MXCSR) & ~mxcsr_known(v)))
 		return fault_gp(s, 0);
 	xstate_get(v, XC_SSE);
 	memcpy(v->xsave, buf, 24);
@@ -165,7 +165,7 @@ static enum step piece_write(struct soft_vcpu *s, u64 lin, const struct piece *p
 static enum step area_write(struct soft_vcpu *s, u64 lin, u64 set, bool mxcsr)
 {
 	struct vcpu *v = cpu_of(s);
-	u32 pair[2] = { get32(v->xsave + XS_MXCSR), MXCSR_KNOWN };
+	u32 pair[2] = { get32(v->xsave + XS_MXCSR), mxcsr_known(v) };
 
 	for (unsigned i = 0; i < ARRAY_SIZE(pieces); i++) {
 		if (!(set & pieces[i].component))
@@ -303,7 +303,7 @@ enum step op_xrstor(struct soft_vcpu *s, const struct insn *in)
 		return fault_gp(s, 0);
 	compact = get64(area + XS_COMP) >> 63;
 	mxcsr = compact ? set & get64(area + XS_BV) & XC_SSE : set & (XC_SSE | XC_AVX);
-	if (mxcsr && (get32(area + XS_MXCSR) & ~MXCSR_KNOWN))
+	if (mxcsr && (get32(area + XS_MXCSR) & ~mxcsr_known(v)))
 		return fault_gp(s, 0);
 	area_load(v, area, set);
 	return STEP_NEXT;

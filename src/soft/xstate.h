@@ -13,7 +13,6 @@ enum {
 	XS_YMM = 576, XS_END = 832,
 };
 enum { XC_X87 = 1, XC_SSE = 2, XC_AVX = 4 };
-#define MXCSR_KNOWN 0xffffu
 #define MXCSR_INIT 0x1f80u
 
 static inline u64 get64(const u8 *p)
@@ -40,6 +39,14 @@ static inline u16 get16(const u8 *p)
 static inline void put64(u8 *p, u64 val) { memcpy(p, &val, sizeof(val)); }
 static inline void put32(u8 *p, u32 val) { memcpy(p, &val, sizeof(val)); }
 static inline void put16(u8 *p, u16 val) { memcpy(p, &val, sizeof(val)); }
+
+/* Bits of MXCSR that exist; the host's xsave says which. */
+static inline u32 mxcsr_known(const struct vcpu *v)
+{
+	u32 mask = get32(v->xsave + XS_MXCSR + 4);
+
+	return mask ? mask : 0xffbf;
+}
 
 /* xstate_get - make component c's bytes in v->xsave valid, even if they are in their initial state. */
 void xstate_get(struct vcpu *v, unsigned c);

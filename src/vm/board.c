@@ -104,7 +104,7 @@ static void wire_uarts(struct board *b)
 		struct cable *c = &b->cable[i];
 		bool plugged = b->config.serial[i];
 		struct uart_peer peer = {
-			.ctx = c, .plugged = plugged, .put = plugged ? uart_put : NULL,
+			.ctx = c, .plugged = plugged, .patient = true, .put = plugged ? uart_put : NULL,
 			.room = b->config.calls.serial_room ? uart_room : NULL,
 		};
 

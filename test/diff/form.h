@@ -63,6 +63,7 @@ enum {
 	FM_NOFAULT = 1 << 26, /* never faults whatever its address */
 	FM_NO66 = 1u << 31,   /* no 16-bit operand size */
 	FM_SEL = 1 << 28,    /* operand is a selector both sides know */
+	FM_ALL = 1 << 10 | 1 << 11, /* pops all registers: they are pushed before */
 	FM_FAR = 1 << 27,    /* far transfer: a pointer with a selector is put where it reads it */
 	FM_AX = 1 << 30,     /* rAX must point to data */
 	FM_SEED = 1 << 29,   /* frstor, fldenv, fxrstor: the image is stored there first */

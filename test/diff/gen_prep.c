@@ -296,6 +296,10 @@ bool prep_before(struct gen *g, const struct spec *s, struct args *a)
 			return false;
 		prep_string(g, s, a);
 	}
+	if ((f & FM_ALL) == FM_ALL) {
+		gen_raw(g, (u8[]){ 0x66, 0x60 } + !s->prefix, 2 - !s->prefix); /* pusha */
+		return true;
+	}
 	if ((f & FM_BX) && often(g))
 		gen_mov_imm(g, RBX, spot_choose(g, 256, false, false, false));
 	if ((f & FM_DIV) && often(g) && !prep_div_checked(g, s, a))

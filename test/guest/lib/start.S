@@ -66,6 +66,7 @@ long_mode:
 	movl %eax, %fs
 	movl %eax, %gs
 	movq $stack_top, %rsp
+	fninit				/* RESET leaves x87 exceptions unmasked; SDM 3A table 9-1 */
 	call rt_start
 	ud2
 

@@ -27,6 +27,7 @@ start:
 	movl %cr4, %eax
 	orl $0x600, %eax		/* OSFXSR, OSXMMEXCPT */
 	movl %eax, %cr4
+	fninit				/* RESET leaves x87 exceptions unmasked; SDM 3A table 9-1 */
 	call rt_start
 	ud2
 
