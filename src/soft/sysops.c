@@ -157,7 +157,6 @@ const struct insn_row insn_rows[] = {
 	{ MN(INVPCID), L | E, op_invpcid, "SDM 2A INVPCID" },
 	{ MN(INVD), L, op_nop_cpl0, "SDM 2A INVD" },
 	{ MN(WBINVD), L, op_nop_cpl0, "SDM 2C WBINVD" },
-	{ MN(WBNOINVD), L, op_nop_cpl0, "SDM 2C WBNOINVD" },
 	{ MN(CLFLUSH), L | ROW_GPR, op_nop, "SDM 2A CLFLUSH" },
 	{ MN(CLFLUSHOPT), L | ROW_GPR, op_nop, "SDM 2A CLFLUSHOPT" },
 	{ MN(CLWB), L | ROW_GPR, op_nop, "SDM 2A CLWB" },
