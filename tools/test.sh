@@ -33,6 +33,7 @@ fi
 cp tools/unprivileged "$top/unprivileged"
 UNPRIV=$top/unprivileged
 export PROG B SAN UNPRIV
+unset MAKEFLAGS MFLAGS MAKELEVEL # a make that a test starts is nobody's child
 
 # Name each line of a folder's report by its folder; the counts are made from the log.
 relay() {
