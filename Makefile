@@ -137,6 +137,11 @@ $(B)/fuzz/%: test/fuzz/%.c $$(call fuzz_objs,test/fuzz/$$*.c) | build/deps/test 
 	@mkdir -p $(@D)
 	$(call say,clang,$<) $(CLANG) $(FUZZFLAGS) -fsanitize=fuzzer $(CPPFLAGS) -MMD -MP -MF $@.d -o $@ $< $(filter %.o,$^) $(LDLIBS)
 
+# Small programs that tests use, over the program's own code.
+$(B)/tools/%: test/tools/%.c $$(call unit_objs,test/tools/$$*.c) $(B)/flags | build/deps/build $(GEN)
+	@mkdir -p $(@D)
+	$(call say,cc,$<) $(CC) $(CFLAGS) $(CPPFLAGS) $(LDFLAGS) -o $@ $< $(filter %.o %.a,$^) $(LDLIBS)
+
 test: $(PROG) build/deps/test build/deps/run ## every test; the last line counts them
 	@PROG=$(PROG) B=$(B) SAN='$(SAN)' tools/test.sh full
 

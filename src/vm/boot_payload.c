@@ -10,8 +10,8 @@
 #include <zlib.h>
 #include <zstd.h>
 
-/* A kernel must fit into a window of 1 GiB, so its file cannot sensibly be larger. */
-#define UNPACKED_MAX GIB(1)
+/* Twice the largest kernel seen; the window of virtual addresses for all of it is 1 GiB. */
+#define UNPACKED_MAX MIB(512)
 /* What a decoder may take for its window: twice what the largest xz preset asks for. */
 #define LZMA_MEMORY MIB(256)
 /* Each block of lz4's legacy frame but the last unpacks to this much. */

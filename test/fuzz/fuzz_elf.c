@@ -1,0 +1,45 @@
+/* fuzz_elf.c - any bytes as an ELF file: every reader is asked about everything.
+ * @links src/elf/elf.c src/base/err.c */
+#include <string.h>
+
+#include "elf/elf.h"
+
+/* Touch each byte that the reader vouches for. */
+static u64 sum(const void *p, u64 len)
+{
+	u64 n = 0;
+
+	for (u64 i = 0; i < len; i++)
+		n += ((const u8 *)p)[i];
+	return n;
+}
+
+int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
+{
+	volatile u64 n = 0;
+	struct elf_walk w = { 0 };
+	struct elf_segment seg;
+	struct elf_section sec;
+	struct elf_note note;
+	struct elf elf;
+	struct err e;
+	u64 number;
+
+	if (elf_open(data, size, &elf, &e))
+		return 0;
+	for (unsigned i = 0; i < elf.nseg; i++) {
+		elf_segment(&elf, i, &seg);
+		if (!elf_segment_check(&elf, i, &e))
+			n += sum(data + seg.offset, seg.filesz);
+	}
+	for (unsigned i = 0; i < elf.nsec; i++) {
+		elf_section(&elf, i, &sec);
+		n += strlen(sec.name);
+	}
+	for (unsigned i = 0; i < 1000 && elf_note_next(&elf, &w, &note); i++)
+		n += sum(note.name, note.namesz) + sum(note.desc, note.descsz);
+	if (elf_note_find(&elf, "Xen", 18, &note) && elf_note_number(&note, &number))
+		n += number;
+	BUG_ON(elf_end(&elf) > size);
+	return 0;
+}
