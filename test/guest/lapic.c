@@ -207,16 +207,6 @@ static void nmi(void)
 	check_eq("and comes then", nmis, 2);
 }
 
-static void nmi_wakes(void)
-{
-	nmis = 5;
-	apic_write(APIC_LVT_TIMER, 0x400); /* the timer as NMI */
-	apic_write(APIC_INITIAL, 200000);
-	asm volatile("cli\n hlt" : : : "memory");
-	check_eq("NMI wakes HLT with IF clear", nmis, 6);
-	apic_write(APIC_LVT_TIMER, 0x10000);
-}
-
 void test_main(void)
 {
 	unsigned v;
@@ -232,8 +222,4 @@ void test_main(void)
 	timer();
 	deadline();
 	nmi();
-	if (on_tcg())
-		skip("NMI wakes HLT with IF clear", "TCG's timer gives no NMI");
-	else
-		nmi_wakes();
 }

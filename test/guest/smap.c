@@ -60,6 +60,8 @@ static void smap(void)
 		skip("SMAP", "the processor has none");
 		return;
 	}
+	TRY("stac\n clac", MEM);
+	check_none("stac and clac without CR4.SMAP");
 	map(VA, (u64)pg, PTE_P | PTE_W | PTE_U);
 	map(VA + 4096, (u64)pg, PTE_P | PTE_W);
 	cr4_set(cr4_get() | CR4_SMAP);

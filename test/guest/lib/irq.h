@@ -91,10 +91,13 @@ static inline void cli(void)
 {
 	asm volatile("cli" : : : "memory");
 }
-/* Let interrupts in for a moment. */
+/* Let interrupts in for a moment: several, for a write to a controller takes time to work. */
 static inline void window(void)
 {
-	asm volatile("sti\n\tnop\n\tnop\n\tcli" : : : "memory");
+	unsigned n = 4;
+
+	asm volatile("1:\n\tsti\n\tnop\n\tnop\n\tcli\n\tdecl %0\n\tjnz 1b"
+		     : "+r"(n) : : "memory", "cc");
 }
 /* Sleep with interrupts on until *n is not what it was, or a few seconds' worth of ticks. */
 static inline void wait_for(volatile unsigned *n, unsigned want)
