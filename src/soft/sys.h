@@ -57,6 +57,12 @@ static inline u8 reg8_read(const struct vcpu *v, const struct insn *in, unsigned
 MUST_CHECK enum step rm_read(struct soft_vcpu *s, const struct insn *in, unsigned size, u64 *ret);
 MUST_CHECK enum step rm_write(struct soft_vcpu *s, const struct insn *in, unsigned size, u64 val);
 
+/* Bytes of the offset in a far pointer in memory: AMD's processors know none of eight. APM 3 CALL. */
+static inline unsigned far_offset_size(const struct vcpu *v, const struct insn *in)
+{
+	return in->opsize == 8 && v->vendor == VENDOR_AMD ? 4 : in->opsize;
+}
+
 /* ---- flags ---- */
 
 /* flags_write - new value for rflags under a mask; tells the translator when AC, TF or VM moves. */

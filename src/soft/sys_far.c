@@ -200,6 +200,7 @@ static enum step far_go(struct soft_vcpu *s, const struct insn *in, struct far *
 /* The far pointer of an operand: in the instruction, or offset and selector in memory. */
 static enum step far_target(struct soft_vcpu *s, const struct insn *in, struct far *f)
 {
+	unsigned size = far_offset_size(cpu_of(s), in);
 	u8 buf[10];
 
 	f->size = in->opsize;
@@ -208,12 +209,12 @@ static enum step far_target(struct soft_vcpu *s, const struct insn *in, struct f
 		f->sel = (u16)in->imm2;
 		return STEP_NEXT;
 	}
-	if (op_read(s, in, buf, in->opsize + 2u))
+	if (op_read(s, in, buf, size + 2))
 		return STEP_FAULT;
 	f->rip = 0;
-	for (unsigned i = in->opsize; i-- > 0;)
+	for (unsigned i = size; i-- > 0;)
 		f->rip = f->rip << 8 | buf[i];
-	f->sel = (u16)(buf[in->opsize] | buf[in->opsize + 1] << 8);
+	f->sel = (u16)(buf[size] | buf[size + 1] << 8);
 	return STEP_NEXT;
 }
 

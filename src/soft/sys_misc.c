@@ -14,6 +14,25 @@ enum step op_nop(struct soft_vcpu *s, const struct insn *in)
 	return STEP_NEXT;
 }
 
+/* Caches are the host's, but clflush and its kin fault as a load of one byte would. */
+enum step op_clflush(struct soft_vcpu *s, const struct insn *in)
+{
+	const struct vcpu *v = cpu_of(s);
+	const struct paging p = { .cr0 = v->cr0, .cr3 = v->cr3, .cr4 = v->cr4, .efer = v->efer,
+				  .ac = v->rflags & FL_AC, .pkru = v->pkru };
+	struct walk w;
+	u64 lin;
+
+	if (seg_linear(s, in->seg, insn_ea(v, in), 1, ACC_R, &lin))
+		return STEP_FAULT;
+	/* Not by lin_read(): a device must not see it. */
+	if (!mem_walk(v->engine->config.mem, &p, GVA(lin), acc_data(v), &w))
+		return STEP_NEXT;
+	soft_fault(s, EXC_PF, true, w.error);
+	soft_fault_noted(s)->cr2 = lin;
+	return STEP_FAULT;
+}
+
 /* Privileged and without effect here: caches are the host's. */
 enum step op_nop_cpl0(struct soft_vcpu *s, const struct insn *in)
 {

@@ -83,16 +83,17 @@ enum step pop_sreg(struct soft_vcpu *s, const struct insn *in)
 static enum step load_far(struct soft_vcpu *s, const struct insn *in, unsigned seg)
 {
 	struct vcpu *v = cpu_of(s);
+	unsigned size = far_offset_size(v, in);
 	u64 off = 0;
 	u8 buf[10];
 
 	if (!in->is_mem)
 		return fault_ud(s);
-	if (op_read(s, in, buf, in->opsize + 2u))
+	if (op_read(s, in, buf, size + 2))
 		return STEP_FAULT;
-	for (unsigned i = in->opsize; i-- > 0;)
+	for (unsigned i = size; i-- > 0;)
 		off = off << 8 | buf[i];
-	if (seg_load(s, seg, (u16)(buf[in->opsize] | buf[in->opsize + 1] << 8)))
+	if (seg_load(s, seg, (u16)(buf[size] | buf[size + 1] << 8)))
 		return STEP_FAULT;
 	reg_write(v, in->reg, in->opsize, off);
 	segs_changed(s);

@@ -23,6 +23,7 @@ struct soft_vcpu {
 	struct fault fault;
 	enum run_exit exit;
 	struct engine engine;
+	struct mem ram; /* no blocks: walks find nothing */
 	struct cpuid_config cpuid;
 	unsigned mode_changes, flushes, page_flushes, call_outs, inhibits, keeps;
 	bool absent[MEM_SIZE / 4096], readonly[MEM_SIZE / 4096], slow[MEM_SIZE / 4096];
@@ -204,6 +205,7 @@ static inline struct soft_vcpu *fake_new(void)
 	vcpu_reset(&s->v);
 	s->engine.config.host.pio_read = fake_pio_read;
 	s->engine.config.host.pio_write = fake_pio_write;
+	s->engine.config.mem = &s->ram;
 	s->v.engine = &s->engine;
 	s->cpuid = (struct cpuid_config){ .ncpus = 1, .tsc_hz = 1000000000, .soft = true, .kvm_leaves = true };
 	tables_put(s);

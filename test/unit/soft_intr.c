@@ -365,6 +365,7 @@ static void far_call_and_return(void **unused)
 	struct insn in = far_to(s, 3, 8, HIGH + 1, K_CODE), ret = insn(2, 8);
 
 	(void)unused;
+	s->v.vendor = VENDOR_INTEL;
 	assert_int_equal(op_call(s, &in), STEP_JUMP);
 	assert_int_equal(s->v.gpr[RSP], 0x8000 - 16);
 	assert_int_equal(FRAME(s, 0), 0x5003);

@@ -1,5 +1,5 @@
 /* soft_sys.c - tests of the system instructions that are done in C, and of their table. */
-/* @links src/base src/x86 src/soft/seg.c src/soft/stack.c src/soft/intr.c */
+/* @links src/base src/x86 src/mem src/soft/seg.c src/soft/stack.c src/soft/intr.c */
 /* @links src/soft/sys_flags.c src/soft/sys_iret.c src/soft/sys_far.c src/soft/sys_seg.c */
 /* @links src/soft/sys_call.c src/soft/sys_cr.c src/soft/sys_msr.c src/soft/sys_misc.c */
 /* @links src/soft/sys_io.c src/soft/string.c src/soft/legacy.c src/soft/xsave.c */
