@@ -55,6 +55,8 @@ static void hide(struct kvm_cpuid_entry2 *d)
 	/* The TSC deadline is KVM's own work and is not in its list. Source: api.rst 4.46. */
 	if (d->function == 0x1)
 		d->ecx |= B(24) | B(31);
+	if (d->function == 0x80000008) /* without LA57 */
+		d->eax = (d->eax & ~0xff00u) | 48 << 8;
 }
 
 static void fit(struct kvm_cpuid_entry2 *d, const struct cpuid_config *c, unsigned apic_id)
