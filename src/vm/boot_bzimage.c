@@ -41,10 +41,10 @@ static int header_check(const struct setup_header *h, struct err *e)
 	if (h->version >= 0x20c && !(h->xloadflags & XLF_KERNEL_64))
 		return err_set(e, -ENOEXEC, "it is a 32-bit Linux kernel; only 64-bit ones boot "
 			       "here");
-	if (h->kernel_alignment < MIB(1) || h->kernel_alignment > GIB(1) ||
+	if (h->kernel_alignment < MIB(2) || h->kernel_alignment > GIB(1) ||
 	    (h->kernel_alignment & (h->kernel_alignment - 1)))
 		return err_set(e, -ENOEXEC, "its kernel alignment 0x%x is not a power of two from "
-			       "1 MiB to 1 GiB", h->kernel_alignment);
+			       "2 MiB to 1 GiB", h->kernel_alignment);
 	return 0;
 }
 

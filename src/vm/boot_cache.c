@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 #include <xxhash.h>
 
@@ -17,6 +18,7 @@
 #define MAGIC 0x314b4e5550444e50ull /* "PNDPUNK1" */
 #define SUFFIX ".vmlinux"
 #define KEEP 8 /* the newest so many stay */
+#define LEFTOVER_SECONDS 3600
 #define NAME_LEN 64
 
 /*B:900 A cache that cannot hurt
@@ -143,7 +145,13 @@ static bool is_entry(const char *name)
 	return n > sizeof(SUFFIX) && !strcmp(name + n - (sizeof(SUFFIX) - 1), SUFFIX);
 }
 
-/* Remove the oldest entry when there are more than KEEP. */
+/* What a process left that died while it wrote. */
+static bool is_leftover(const char *name, const struct stat *st)
+{
+	return strstr(name, SUFFIX ".") && st->st_mtime < time(NULL) - LEFTOVER_SECONDS;
+}
+
+/* Remove the oldest entry when there are more than KEEP, and leftovers. */
 static void trim(int dir)
 {
 	char oldest[NAME_LEN] = "";
@@ -161,8 +169,11 @@ static void trim(int dir)
 	}
 	rewinddir(d);
 	while ((de = readdir(d))) {
-		if (!is_entry(de->d_name) || strlen(de->d_name) >= sizeof(oldest) ||
-		    fstatat(dir, de->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		if (fstatat(dir, de->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+			continue;
+		if (is_leftover(de->d_name, &st))
+			unlinkat(dir, de->d_name, 0);
+		if (!is_entry(de->d_name) || strlen(de->d_name) >= sizeof(oldest))
 			continue;
 		if (!n++ || st.st_mtime < age) {
 			age = st.st_mtime;
