@@ -169,11 +169,12 @@ static bool differ_regs(FILE *f, const struct state *a, const struct state *b, u
 	return d | differ_xsave(f, a->xsave, b->xsave);
 }
 
-bool outcomes_differ(const struct seq *q, const struct outcome *native, const struct outcome *guest,
+bool outcomes_differ(const struct seq *q, struct outcome *native, struct outcome *guest,
 		     const struct compare_options *c, FILE *f)
 {
 	bool d = false;
 
+	tolerate(q, native, guest);
 	if (guest->status != OUT_FAULT) {
 		static const char *const what[] = {
 			[OUT_SYSCALL] = "made a system call", [OUT_TIMEOUT] = "did not come to an end",

@@ -16,9 +16,19 @@ struct compare_options {
  */
 void outcome_normalize(struct outcome *o, bool bits32);
 
-/* outcomes_differ - of two normalized outcomes; prints each difference to f unless it is NULL. */
-bool outcomes_differ(const struct seq *q, const struct outcome *native, const struct outcome *guest,
+/*
+ * outcomes_differ - of two normalized outcomes; prints each difference to f unless it is NULL.
+ * What tolerate() allows to differ is made equal in both.
+ */
+bool outcomes_differ(const struct seq *q, struct outcome *native, struct outcome *guest,
 		     const struct compare_options *c, FILE *f);
+
+/*
+ * tolerate - take out of two outcomes what the manual leaves open when the instruction they both
+ * fault at is one of a few; tolerate.c has the table.
+ */
+void tolerate(const struct seq *q, struct outcome *native, struct outcome *guest);
+void print_tolerated(void);
 
 /* outcome_skipped - the oracle could not finish this sequence; there is nothing to compare. */
 bool outcome_skipped(const struct outcome *native);

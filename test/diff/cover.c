@@ -41,7 +41,9 @@ unsigned print_coverage(const struct tally *t, bool all)
 		if (all)
 			print_row(t, i);
 	}
-	if (all)
+	if (all) {
 		print_excluded(t);
+		print_tolerated();
+	}
 	return never;
 }

@@ -8,7 +8,6 @@ const struct form forms_sys[] = {
 	{ "ud2", "0f 0b", "", FM_ENDS },
 	{ "ud1", "0f b9 /r", "Gv,Ev", FM_ENDS | FM_ADDR },
 	{ "int3", "cc", "", FM_ENDS },
-	{ "int1", "f1", "", FM_ENDS },
 	{ "int", "cd", "In", FM_ENDS },
 	{ "into", "ce", "", FM_32 },
 	{ "hlt", "f4", "", FM_ENDS },
@@ -98,6 +97,7 @@ const struct form_excluded forms_excluded[] = {
 	  "the machine's CPUID does not offer it; the processor may have it" },
 	{ "@KNC @KNCV @PADLOCK @XOP @FMA4 @AMD3DNOW @MPX @CLDEMOTE",
 	  "found in no processor that runs this test, or a hint that only some give another meaning" },
+	{ "int1", "hypervisors differ in the instruction pointer they report after it" },
 	{ "ud0", "processors differ in its length at the end of a page" },
 };
 const unsigned forms_excluded_n = ARRAY_SIZE(forms_excluded);

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "gen.h"
+#include "x86/bits.h"
 
 static bool often(struct gen *g)
 {
@@ -343,12 +344,37 @@ bool prep_before(struct gen *g, const struct spec *s, struct args *a)
 	return true;
 }
 
+/* Flags that the manual leaves undefined after instructions the engine does in C are set to zero.
+ * All other undefined flags come out of the same processor on both sides. SDM volume 2. */
+static void wipe_flags(struct gen *g, const struct spec *s)
+{
+	static const struct {
+		const char *names;
+		u32 undefined;
+	} rows[] = {
+		{ "daa das", FL_OF },
+		{ "aaa aas", FL_OF | FL_SF | FL_ZF | FL_PF },
+		{ "aam aad", FL_OF | FL_AF | FL_CF },
+	};
+
+	for (unsigned i = 0; i < ARRAY_SIZE(rows); i++) {
+		u32 keep = ~rows[i].undefined;
+
+		if (!(s->form->flags & FM_32) || !strstr(rows[i].names, s->form->name))
+			continue;
+		gen_raw(g, (u8[]){ 0x9c }, 1); /* pushfd; and dword [esp], keep; popfd */
+		gen_raw(g, (u8[]){ 0x81, 0x24, 0x24, (u8)keep, (u8)(keep >> 8), 0xff, 0xff }, 7);
+		gen_raw(g, (u8[]){ 0x9d }, 1);
+	}
+}
+
 void prep_after(struct gen *g, const struct spec *s, const struct args *a)
 {
 	if (s->form->flags & FM_ENV)
 		wipe_env(g, &a->m);
 	if (s->form->flags & FM_FXSAVE)
 		wipe_fxsave(g, &a->m);
+	wipe_flags(g, s);
 	if (s->class == CLASS_STRING && rng_permille(&g->rng, 900))
 		gen_raw(g, (u8[]){ 0xfc }, 1);
 }

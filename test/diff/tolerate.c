@@ -1,0 +1,105 @@
+/* tolerate.c - what a faulting instruction may leave behind one way or another. */
+#include <Zydis/Zydis.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "compare.h"
+#include "form.h"
+#include "x86/bits.h"
+
+enum {
+	T_CR2_PAGE = 1, /* the address is that of the page only */
+	T_MEMORY = 2,   /* bytes before the faulting page may have been written */
+	T_TAGS = 4,     /* x87 tags and top of stack */
+	T_VECTORS = 8,  /* destination and mask */
+};
+
+static const struct tolerated {
+	const char *prefix; /* of the mnemonic */
+	u8 what;
+	const char *why;
+} rows[] = {
+	{ "fnsave", T_CR2_PAGE | T_MEMORY, "several stores in an order of the processor's own" },
+	{ "fnstenv", T_CR2_PAGE | T_MEMORY, "several stores in an order of the processor's own" },
+	{ "fxsave", T_CR2_PAGE | T_MEMORY, "several stores in an order of the processor's own" },
+	{ "frstor", T_CR2_PAGE, "several loads in an order of the processor's own" },
+	{ "fldenv", T_CR2_PAGE, "several loads in an order of the processor's own" },
+	{ "fxrstor", T_CR2_PAGE, "several loads in an order of the processor's own" },
+	{ "maskmovq", T_TAGS, "the change to MMX state may come before the fault" },
+	{ "vpgather", T_VECTORS, "elements behind the faulting one may be done or not (SDM 2C VPGATHERDD)" },
+	{ "vgather", T_VECTORS, "elements behind the faulting one may be done or not (SDM 2C VGATHERDPS)" },
+};
+
+void print_tolerated(void)
+{
+	printf("\nnot compared when the instruction faults:\n");
+	for (unsigned i = 0; i < ARRAY_SIZE(rows); i++)
+		printf("  %s*:%s%s%s%s: %s\n", rows[i].prefix, rows[i].what & T_CR2_PAGE ? " address within the page" : "",
+		       rows[i].what & T_MEMORY ? ", memory before the page" : "",
+		       rows[i].what & T_TAGS ? " x87 tags" : "",
+		       rows[i].what & T_VECTORS ? " destination and mask" : "", rows[i].why);
+}
+
+static const struct tolerated *row_of(const char *name)
+{
+	for (unsigned i = 0; i < ARRAY_SIZE(rows); i++)
+		if (!strncmp(name, rows[i].prefix, strlen(rows[i].prefix)))
+			return &rows[i];
+	return NULL;
+}
+
+static void forget_vectors(const struct seq *q, const struct item *it, struct outcome *o)
+{
+	ZydisDisassembledInstruction in;
+
+	if (!ZYAN_SUCCESS(ZydisDisassembleIntel(q->bits32 ? ZYDIS_MACHINE_MODE_LEGACY_32 :
+						ZYDIS_MACHINE_MODE_LONG_64, 0, it->bytes, it->len, &in)))
+		return;
+	for (unsigned i = 0; i < in.info.operand_count_visible; i++) {
+		int r = in.operands[i].type == ZYDIS_OPERAND_TYPE_REGISTER ?
+			ZydisRegisterGetId(in.operands[i].reg.value) : -1;
+
+		if (r < 0)
+			continue;
+		memset(o->state.xsave + FX_XMM + 16 * r, 0, 16);
+		memset(o->state.xsave + YMMH_AT + 16 * r, 0, 16);
+	}
+}
+
+static void forget_memory(struct outcome *o, u64 cr2)
+{
+	i64 at = image_offset((cr2 & ~(GUEST_PAGE_SIZE - 1)) - 1);
+
+	if (at >= 511)
+		memset(o->image + at - 511, 0, 512);
+}
+
+static void forget(const struct seq *q, const struct item *it, u8 what, struct outcome *o, u64 cr2)
+{
+	if (what & T_CR2_PAGE)
+		o->cr2 &= ~(GUEST_PAGE_SIZE - 1);
+	if ((what & T_MEMORY) && o->vec == EXC_PF)
+		forget_memory(o, cr2);
+	if (what & T_TAGS) {
+		memset(o->state.xsave + FX_FSW, 0, 3);
+		memset(o->state.xsave + FX_ST, 0, FX_XMM - FX_ST);
+	}
+	if (what & T_VECTORS)
+		forget_vectors(q, it, o);
+}
+
+void tolerate(const struct seq *q, struct outcome *native, struct outcome *guest)
+{
+	int at = seq_item_at(q, native->state.rip);
+	const struct tolerated *t;
+	u64 cr2 = native->cr2;
+
+	if (seq_ended(q, native) || at < 0 || at >= (int)q->n || q->item[at].spec == ITEM_RAW ||
+	    native->state.rip != guest->state.rip)
+		return;
+	t = row_of(specs[q->item[at].spec].form->name);
+	if (!t)
+		return;
+	forget(q, &q->item[at], t->what, native, cr2);
+	forget(q, &q->item[at], t->what, guest, cr2);
+}
