@@ -82,16 +82,18 @@ static void rtc_show(struct rtc *r, u64 now)
 {
 	time_t date = (time_t)rtc_date(r, now);
 	struct tm tm;
+	int year;
 
 	gmtime_r(&date, &tm);
+	year = ((tm.tm_year + 1900) % 10000 + 10000) % 10000;
 	r->cmos[RTC_SEC] = encode(r, tm.tm_sec);
 	r->cmos[RTC_MIN] = encode(r, tm.tm_min);
 	r->cmos[RTC_HOUR] = encode_hour(r, tm.tm_hour);
 	r->cmos[RTC_WEEKDAY] = encode(r, tm.tm_wday + 1);
 	r->cmos[RTC_DAY] = encode(r, tm.tm_mday);
 	r->cmos[RTC_MONTH] = encode(r, tm.tm_mon + 1);
-	r->cmos[RTC_YEAR] = encode(r, tm.tm_year % 100);
-	r->cmos[RTC_CENTURY] = encode(r, (tm.tm_year + 1900) / 100 % 100);
+	r->cmos[RTC_YEAR] = encode(r, year % 100);
+	r->cmos[RTC_CENTURY] = encode(r, year / 100);
 }
 
 /* Take the date from the registers; what is out of range carries over, as timegm() does it. */
