@@ -13,6 +13,9 @@
  * @test walk_sets_accessed_and_dirty
  */
 
+/* Every walk is written once and compiled once a format: what follows is inlined into mem_walk(). */
+#define ALWAYS static inline __attribute__((always_inline))
+
 struct format {
 	u8 levels;     /* how many entries to read */
 	u8 bits;       /* index bits of a level */
@@ -30,15 +33,8 @@ struct trail {
 	bool w, u, nx; /* what all levels read so far allow */
 };
 
-static const struct format *format_of(const struct paging *p)
-{
-	if (!(p->cr4 & CR4_PAE))
-		return &format_32;
-	return p->efer & EFER_LMA ? &format_long : &format_pae;
-}
-
 /* The entry at a guest-physical address; zero (not present) when it is not memory. */
-static u64 entry_read(const struct mem *m, u64 at, unsigned size, u8 **host)
+ALWAYS u64 entry_read(const struct mem *m, u64 at, unsigned size, u8 **host)
 {
 	*host = NULL;
 	for (unsigned i = 0; i < m->n; i++) {
@@ -58,7 +54,7 @@ static u64 entry_read(const struct mem *m, u64 at, unsigned size, u8 **host)
 }
 
 /* Set bits in an entry that still is what was read. false: it changed, walk again. */
-static bool entry_mark(u8 *host, unsigned size, u64 old, u64 bits)
+ALWAYS bool entry_mark(u8 *host, unsigned size, u64 old, u64 bits)
 {
 	u32 old32 = (u32)old;
 
@@ -72,13 +68,13 @@ static bool entry_mark(u8 *host, unsigned size, u64 old, u64 bits)
 }
 
 /* Bits of a PAE or 4-level entry that must be zero. level 1 is the page table. SDM 3A 4.4, 4.5. */
-static u64 reserved_pae(const struct paging *p, unsigned level, bool leaf)
+ALWAYS u64 reserved_pae(const struct paging *p, const struct format *f, unsigned level, bool leaf)
 {
 	u64 mask = ((1ull << 52) - 1) & ~((1ull << CPUID_PHYS_BITS) - 1);
 
 	if (!(p->efer & EFER_NXE))
 		mask |= PTE_NX;
-	if (!(p->efer & EFER_LMA)) {
+	if (f == &format_pae) {
 		mask |= 0x7ffull << 52;
 		if (level == 3)
 			return mask | PTE_NX | 0x1e6;
@@ -98,7 +94,7 @@ static u64 reserved_32(unsigned level, bool leaf)
 	return level == 2 && leaf ? 1 << 21 : 0;
 }
 
-static bool is_leaf(const struct paging *p, const struct format *f, unsigned level, u64 entry)
+ALWAYS bool is_leaf(const struct paging *p, const struct format *f, unsigned level, u64 entry)
 {
 	if (level == 1)
 		return true;
@@ -106,11 +102,11 @@ static bool is_leaf(const struct paging *p, const struct format *f, unsigned lev
 		return false;
 	if (!f->pae)
 		return p->cr4 & CR4_PSE;
-	return level == 2 || (level == 3 && (p->efer & EFER_LMA));
+	return level == 2 || (level == 3 && f == &format_long);
 }
 
 /* Physical base of a page whose last entry is this. */
-static u64 leaf_base(const struct format *f, u64 entry, u64 page)
+ALWAYS u64 leaf_base(const struct format *f, u64 entry, u64 page)
 {
 	if (f->pae)
 		return entry & ((1ull << 52) - 1) & ~(page - 1);
@@ -120,10 +116,9 @@ static u64 leaf_base(const struct format *f, u64 entry, u64 page)
 }
 
 /* Fold one level's entry into what is allowed. A PAE directory pointer has no such bits. */
-static void trail_add(struct trail *t, const struct paging *p, const struct format *f,
-		      unsigned level, u64 entry)
+ALWAYS void trail_add(struct trail *t, const struct format *f, unsigned level, u64 entry)
 {
-	if (f->pae && !(p->efer & EFER_LMA) && level == 3)
+	if (f == &format_pae && level == 3)
 		return;
 	t->w &= !!(entry & PTE_W);
 	t->u &= !!(entry & PTE_U);
@@ -132,7 +127,7 @@ static void trail_add(struct trail *t, const struct paging *p, const struct form
 }
 
 /* Read entries down to the page. 0, or -EFAULT with w->error's P and RSVD bits. */
-static int descend(struct mem *m, const struct paging *p, const struct format *f, u64 lin,
+ALWAYS int descend(struct mem *m, const struct paging *p, const struct format *f, u64 lin,
 		   struct walk *w, struct trail *t)
 {
 	u64 table = f->pae ? p->cr3 & ((1ull << 52) - 1) & ~0xfffull : p->cr3 & 0xfffff000;
@@ -154,12 +149,12 @@ static int descend(struct mem *m, const struct paging *p, const struct format *f
 		if (!(entry & PTE_P))
 			return -EFAULT;
 		leaf = is_leaf(p, f, level, entry);
-		rsvd = f->pae ? reserved_pae(p, level, leaf) : reserved_32(level, leaf);
+		rsvd = f->pae ? reserved_pae(p, f, level, leaf) : reserved_32(level, leaf);
 		if (entry & rsvd) {
 			w->error = PF_P | PF_RSVD;
 			return -EFAULT;
 		}
-		trail_add(t, p, f, level, entry);
+		trail_add(t, f, level, entry);
 		if (leaf) {
 			w->page = 1ull << shift;
 			w->at.at = leaf_base(f, entry, w->page) | (lin & (w->page - 1));
@@ -205,7 +200,7 @@ static u32 error_code(const struct paging *p, unsigned acc, u32 why)
 }
 
 /* Set accessed and dirty bits. false: an entry changed under us. */
-static bool mark(const struct format *f, unsigned acc, struct walk *w, const struct trail *t)
+ALWAYS bool mark(const struct format *f, unsigned acc, struct walk *w, const struct trail *t)
 {
 	unsigned last = w->levels - 1u;
 
@@ -232,10 +227,9 @@ static int walk_off(gva_t at, struct walk *w)
 }
 
 /* One try. 0, or -EFAULT with w->error; *again when an entry changed under us. */
-static int walk_once(struct mem *m, const struct paging *p, gva_t at, unsigned acc,
-		     struct walk *w, bool *again)
+ALWAYS int walk_once(struct mem *m, const struct paging *p, const struct format *f, gva_t at,
+		     unsigned acc, struct walk *w, bool *again)
 {
-	const struct format *f = format_of(p);
 	struct trail t;
 	u64 last;
 
@@ -265,17 +259,27 @@ static int walk_once(struct mem *m, const struct paging *p, gva_t at, unsigned a
 	return 0;
 }
 
-int mem_walk(struct mem *m, const struct paging *p, gva_t at, unsigned acc, struct walk *w)
+ALWAYS int walk_as(struct mem *m, const struct paging *p, const struct format *f, gva_t at,
+		   unsigned acc, struct walk *w)
 {
 	bool again = false;
 	int rc;
 
+	do
+		rc = walk_once(m, p, f, at, acc, w, &again);
+	while (!rc && again);
+	return rc;
+}
+
+int mem_walk(struct mem *m, const struct paging *p, gva_t at, unsigned acc, struct walk *w)
+{
 	w->levels = 0;
 	w->error = 0;
 	if (!(p->cr0 & CR0_PG))
 		return walk_off(at, w);
-	do
-		rc = walk_once(m, p, at, acc, w, &again);
-	while (!rc && again);
-	return rc;
+	if (!(p->cr4 & CR4_PAE))
+		return walk_as(m, p, &format_32, at, acc, w);
+	if (p->efer & EFER_LMA)
+		return walk_as(m, p, &format_long, at, acc, w);
+	return walk_as(m, p, &format_pae, at, acc, w);
 }
