@@ -9,7 +9,7 @@
 #define NS 1000000000u
 #define UART_HZ 115200u /* baud rate of divisor 1 */
 
-#define LOOKS 16 /* a guest that looks so often waits for input; one that sends looks once a byte */
+#define LOOKS 16 /* a guest that reads LSR and nothing else so often waits for input */
 
 enum { R_DATA, R_IER, R_IIR, R_LCR, R_MCR, R_LSR, R_MSR, R_SCRATCH };
 enum { IER_RX = 1, IER_TX = 2, IER_LINE = 4, IER_MODEM = 8 };
@@ -29,7 +29,7 @@ struct uart {
 	u8 rx[FIFO];
 	u8 rx_flags[FIFO]; /* LSR_BREAK with its byte */
 	u8 refused;        /* uart_in() took fewer than it was given */
-	u8 looks;          /* how often in a row the guest saw that nothing has come */
+	u8 looks;          /* how often in a row the guest read LSR and saw that nothing has come */
 	struct timer timer;
 	struct irq *irq;
 	struct uart_peer peer;
@@ -220,7 +220,6 @@ static void modem_update(struct uart *u)
 
 static void tx_put(struct uart *u, u8 byte)
 {
-	u->looks = 0;
 	if (u->mcr & MCR_LOOP)
 		rx_put(u, byte, 0);
 	else if (u->peer.put)
@@ -235,7 +234,8 @@ static void fcr_write(struct uart *u, u8 val)
 	if (!(val & FCR_ENABLE) && !toggled)
 		return; /* the other bits count only with the FIFO on */
 	u->fcr = val & FCR_ENABLE ? val & 0xc9 : 0;
-	if (toggled || (val & FCR_CLEAR_RX))
+	/* Linux turns the FIFO on after the receive interrupt: what came in between can come after. */
+	if ((toggled && !(u->peer.patient && u->fcr)) || (val & FCR_CLEAR_RX))
 		rx_clear(u);
 	if (toggled || (val & FCR_CLEAR_TX))
 		u->tx_pending = 1;
@@ -285,6 +285,7 @@ static u8 msr_read(struct uart *u)
 
 static u8 uart_register(struct uart *u, unsigned reg)
 {
+	u->looks = reg == R_LSR ? u->looks : 0;
 	switch (reg) {
 	case R_DATA:
 		return u->lcr & LCR_DLAB ? u->dll : rx_get(u);
@@ -321,6 +322,7 @@ static void uart_register_write(struct uart *u, unsigned reg, u8 val)
 {
 	bool dlab = u->lcr & LCR_DLAB;
 
+	u->looks = 0;
 	if (reg == R_DATA && dlab)
 		u->dll = val;
 	else if (reg == R_DATA)

@@ -11,6 +11,7 @@
 struct peer {
 	u8 sent[64];
 	unsigned n, rooms;
+	bool patient;
 };
 
 static void peer_put(void *ctx, u8 byte)
@@ -27,7 +28,7 @@ static struct dev uart_ready(struct clock *c, struct spy *irq, struct peer *p)
 {
 	struct dev d = kit_dev(&uart_ops, c, 0x3f8);
 
-	uart_wire(&d, &irq->irq, &(struct uart_peer){ p, true, peer_put, peer_room });
+	uart_wire(&d, &irq->irq, &(struct uart_peer){ p, true, p->patient, peer_put, peer_room });
 	d.ops->reset(&d);
 	return d;
 }
@@ -125,6 +126,35 @@ static void uart_receives_with_back_pressure(void **unused)
 	assert_int_equal(in8(&d, 0x3fa), 0xcc);
 	assert_int_equal(in8(&d, 0x3f8), 'X');
 	assert_false(irq.level);
+	dev_fini(&d);
+	clock_free(c);
+}
+
+static void uart_keeps_input_for_who_listens(void **unused)
+{
+	struct clock *c = kit_clock();
+	struct spy irq = SPY;
+	struct peer p = { .n = 0, .patient = true };
+	struct dev d = uart_ready(c, &irq, &p);
+	const u8 text[] = "ab";
+
+	(void)unused;
+	assert_int_equal(uart_in(&d, text, 2), 0);
+	out8(&d, 0x3f9, 0xf); /* a driver looks whether there is a port */
+	assert_int_equal(uart_in(&d, text, 2), 0);
+	out8(&d, 0x3f9, 0);
+	assert_int_equal(p.rooms, 0);
+	out8(&d, 0x3f9, 5);
+	assert_int_equal(p.rooms, 1);
+	assert_int_equal(uart_in(&d, text, 1), 1);
+	out8(&d, 0x3fa, 1); /* the FIFO, after the fact */
+	assert_int_equal(in8(&d, 0x3f8), 'a');
+	out8(&d, 0x3f9, 0);
+	assert_int_equal(uart_in(&d, text + 1, 1), 0);
+	for (unsigned i = 0; i < 16; i++) /* polls */
+		assert_int_equal(in8(&d, 0x3fd) & 1, 0);
+	assert_int_equal(p.rooms, 2);
+	assert_int_equal(uart_in(&d, text + 1, 1), 1);
 	dev_fini(&d);
 	clock_free(c);
 }
@@ -592,6 +622,7 @@ int main(void)
 		cmocka_unit_test(uart_is_found_by_linux),
 		cmocka_unit_test(uart_sends_and_asks_for_more),
 		cmocka_unit_test(uart_receives_with_back_pressure),
+		cmocka_unit_test(uart_keeps_input_for_who_listens),
 		cmocka_unit_test(uart_loops_back),
 		cmocka_unit_test(uart_tells_breaks_and_modem_lines),
 		cmocka_unit_test(kbd_answers_without_a_keyboard),
