@@ -13,7 +13,7 @@ enum rule {
 	LOW32,     /* the upper half must be zero */
 	CANONICAL, /* must be a canonical address */
 	FIXED,     /* reads as val; writes are ignored */
-	PLAIN,     /* msr_plain[at]: remembers what was written */
+	PLAIN,     /* remembers what was written; msr_plain[at] is its difference from val */
 	SPECIAL,   /* has functions */
 };
 
@@ -50,7 +50,7 @@ static const struct msr_row msr_rows[] = {
 	{ 0x258, 0x259, 17, PLAIN, 0 },
 	{ 0x268, 0x26f, 19, PLAIN, 0 },
 	{ MSR_PAT, MSR_PAT, 0, SPECIAL, 0 },
-	{ 0x2ff, 0x2ff, 27, PLAIN, 0 }, /* MTRR default type */
+	{ 0x2ff, 0x2ff, 27, PLAIN, 0xc06 }, /* MTRR default type: as firmware leaves it, write-back */
 	{ 0x400, 0x47f, 0, FIXED, 0 },  /* machine-check banks */
 	{ MSR_EFER, MSR_EFER, 0, SPECIAL, 0 },
 	{ MSR_STAR, MSR_STAR, FIELD(star), ANY, 0 },
@@ -62,7 +62,7 @@ static const struct msr_row msr_rows[] = {
 	{ MSR_KERNEL_GS_BASE, MSR_KERNEL_GS_BASE, FIELD(kernel_gs_base), CANONICAL, 0 },
 	{ MSR_TSC_AUX, MSR_TSC_AUX, FIELD(tsc_aux), LOW32, 0 },
 	{ 0xc0010010, 0xc0010010, 28, PLAIN, 0 },    /* SYSCFG */
-	{ 0xc0010015, 0xc0010015, 29, PLAIN, 0 },    /* HWCR */
+	{ 0xc0010015, 0xc0010015, 29, PLAIN, 1u << 24 }, /* HWCR: the TSC runs at P0's rate */
 	{ 0xc001001a, 0xc001001a, 0, FIXED, 0 },     /* TOP_MEM */
 	{ 0xc001001d, 0xc001001d, 0, FIXED, 0 },     /* TOP_MEM2 */
 	{ 0xc001001f, 0xc001001f, 30, PLAIN, 0 },    /* NB_CFG */
@@ -208,7 +208,7 @@ static bool msr_get(struct soft_vcpu *s, u32 msr, u64 *ret)
 	else if (row->rule == FIXED)
 		*ret = row->val;
 	else if (row->rule == PLAIN)
-		*ret = *plain_of(v, row, msr);
+		*ret = *plain_of(v, row, msr) ^ row->val;
 	else
 		*ret = *field_of(v, row);
 	return true;
@@ -230,7 +230,7 @@ static bool msr_set(struct soft_vcpu *s, u32 msr, u64 val)
 	case FIXED:
 		return true;
 	case PLAIN:
-		*plain_of(v, row, msr) = val;
+		*plain_of(v, row, msr) = val ^ row->val;
 		return true;
 	case LOW32:
 		if (val >> 32)

@@ -63,9 +63,9 @@ static const struct cpuid_row cpuid_rows[] = {
 	{ 0x6, 0, EAX, 0, B(2) }, /* ARAT: the local APIC timer never stops */
 	{ 0x7, 0, EAX, 0, 1 },
 	/* BMI1 AVX2 FDP_EXCPTN_ONLY BMI2 ERMS FCS_FDS RDSEED ADX CLFLUSHOPT CLWB SHA; given:
-	 * FSGSBASE SMEP INVPCID SMAP. */
+	 * FSGSBASE TSC_ADJUST SMEP INVPCID SMAP. */
 	{ 0x7, 0, EBX, B(3) | B(5) | B(6) | B(8) | B(9) | B(13) | B(18) | B(19) | B(23) | B(24) | B(29),
-	  B(0) | B(7) | B(10) | B(20) },
+	  B(0) | B(1) | B(7) | B(10) | B(20) },
 	{ 0x7, 0, ECX, B(8) | B(9) | B(10), B(22) }, /* GFNI VAES VPCLMULQDQ; RDPID */
 	{ 0x7, 0, EDX, B(4), 0 },                    /* FSRM */
 	{ 0x7, 1, EAX, B(4) | B(10) | B(11) | B(12), 0 }, /* AVX-VNNI FZRM FSRS FSRC */
@@ -103,6 +103,7 @@ static const struct cpuid_row cpuid_rows[] = {
 	{ 0x8000001d, ANY_SUB, EDX, 0x3, 0 },
 	/* LFENCE serializes, SRSO_NO; given: a null selector clears the base. */
 	{ 0x80000021, 0, EAX, B(2) | B(29), B(6) },
+	{ 0x80000021, 0, ECX, B(1) | B(2), 0 }, /* TSA_SQ_NO, TSA_L1_NO */
 };
 
 struct cpuid_regs cpuid_host(u32 leaf, u32 subleaf)
@@ -233,6 +234,15 @@ static struct cpuid_regs leaf_max(struct cpuid_regs host, u32 max)
 	return host;
 }
 
+/*X:200 What the processor says it is
+ * Guests believe CPUID, so CPUID decides what they do. The translator's guest sees the host's own
+ * processor less what the translator does not run; cpuid_rows says bit by bit what passes and what
+ * the engine gives whether the host has it or not. Everything else reads as zero: a feature nobody
+ * has thought about stays hidden. Under KVM the list starts from what KVM supports, and only
+ * cpuid_fit() is the same: ids and counts of processors, shared caches, and the paravirtual leaves,
+ * which spare a guest the calibration of its clocks.
+ * @test cpuid_hides_what_is_not_run
+ */
 struct cpuid_regs cpuid_model(const struct cpuid_config *c, const struct vcpu *v, u32 leaf,
 			      u32 subleaf)
 {
