@@ -155,6 +155,9 @@ static void operand_mem(struct dinsn *d, const ZydisDecodedOperand *op)
 	d->in.seg = seg_number(op->mem.segment);
 	d->in.base = mem_reg(op->mem.base);
 	d->in.index = mem_reg(op->mem.index);
+	if (op->mem.type == ZYDIS_MEMOP_TYPE_VSIB) /* only C uses these */
+		d->vsib = (u8)(op->mem.index >= ZYDIS_REGISTER_YMM0 ? op->mem.index - ZYDIS_REGISTER_YMM0
+								     : op->mem.index - ZYDIS_REGISTER_XMM0);
 	d->in.scale = op->mem.scale ? op->mem.scale : 1;
 	d->in.disp = op->mem.disp.has_displacement ? op->mem.disp.value : 0;
 	d->in.msize = (u8)(op->size / 8 > 255 ? 0 : op->size / 8);
@@ -312,6 +315,8 @@ static void fill_insn(struct dinsn *d, const ZydisDecodedInstruction *z, u64 pc)
 	in->has_modrm = d->has_modrm;
 	in->reg = d->mod_reg;
 	in->vvvv = d->vvvv;
+	if (d->vsib != GPR_NONE)
+		in->index = d->vsib;
 	in->wide = d->w;
 	in->vlen = d->vex ? d->l256 ? 32 : 16 : 0;
 	in->rm = d->mod_rm;
@@ -367,6 +372,33 @@ static bool is_system_mov(const ZydisDecodedInstruction *z)
 	if (z->opcode_map == ZYDIS_OPCODE_MAP_0F)
 		return z->opcode >= 0x20 && z->opcode <= 0x23;
 	return z->opcode_map == ZYDIS_OPCODE_MAP_DEFAULT && (z->opcode == 0x8c || z->opcode == 0x8e);
+}
+
+/* Legacy SSE wants its 16 bytes aligned but where an instruction is made for others; with VEX
+ * only the aligned moves do. SDM 1 14.9. */
+static bool wants_alignment(const struct dinsn *d, const ZydisDecodedInstruction *z)
+{
+	switch ((unsigned)z->mnemonic) {
+	case MN(VMOVAPS):
+	case MN(VMOVAPD):
+	case MN(VMOVDQA):
+	case MN(VMOVNTPS):
+	case MN(VMOVNTPD):
+	case MN(VMOVNTDQ):
+	case MN(VMOVNTDQA):
+		return true;
+	case MN(MOVUPS):
+	case MN(MOVUPD):
+	case MN(MOVDQU):
+	case MN(LDDQU):
+	case MN(PCMPESTRI):
+	case MN(PCMPESTRM):
+	case MN(PCMPISTRI):
+	case MN(PCMPISTRM):
+		return false;
+	default:
+		return d->vector && !d->vex && d->in.msize == 16;
+	}
 }
 
 /* Near branches, stack operations of unusual size and the like go to C. */
@@ -426,6 +458,7 @@ bool decode(struct dinsn *d, const u8 *bytes, unsigned room, u64 pc, u32 mode)
 	ZydisDecodedInstruction z;
 
 	__builtin_memset(d, 0, sizeof(*d));
+	d->vsib = GPR_NONE;
 	if (ZYAN_FAILED(ZydisDecoderDecodeFull(
 		    &decoder[mode & M_CODE64 ? 2 : mode & M_CODE32 ? 1 : 0], bytes, room, &z, ops)))
 		return false;
@@ -435,6 +468,7 @@ bool decode(struct dinsn *d, const u8 *bytes, unsigned room, u64 pc, u32 mode)
 	fill_insn(d, &z, pc);
 	d->row = row_of[z.mnemonic];
 	d->vector = d->in.vector = is_vector(&z);
+	d->aligned = wants_alignment(d, &z);
 	d->in.x87 = z.meta.isa_ext == ZYDIS_ISA_EXT_X87;
 	d->action = refine(d, &z, mode);
 	flags_of(d, &z);

@@ -55,18 +55,24 @@ static void address(struct tr *t, const struct access *a, i64 adj)
 /* bt and its kin with a register index: the word addressed moves with the index. The check needs
  * the address of that word; the host's instruction moves there by itself, so the distance is kept
  * to be taken back. SDM 2A BT. */
-static void bit_index(struct tr *t, const struct dinsn *d)
+static void bit_index_take(struct tr *t, const struct dinsn *d)
 {
-	unsigned shift = d->in.opsize == 8 ? 6 : d->in.opsize == 4 ? 5 : 4;
 	u8 reg = t->regs.loc[d->mod_reg];
-	struct emit *e = &t->e;
 
 	if (d->in.opsize == 8)
-		emit_mov_rr(e, T1, reg);
+		emit_mov_rr(&t->e, T1, reg);
 	else if (d->in.opsize == 4)
-		emit_op_reg(e, 0x63, true, T1, reg); /* movsxd */
+		emit_op_reg(&t->e, 0x63, true, T1, reg); /* movsxd */
 	else
-		emit_op_reg(e, 0x0fbf, true, T1, reg); /* movsx from 16 bits */
+		emit_op_reg(&t->e, 0x0fbf, true, T1, reg); /* movsx from 16 bits */
+}
+
+/* The index is in T1. */
+static void bit_index_add(struct tr *t, const struct dinsn *d)
+{
+	unsigned shift = d->in.opsize == 8 ? 6 : d->in.opsize == 4 ? 5 : 4;
+	struct emit *e = &t->e;
+
 	emit_op_reg(e, 0xc1, true, 7, T1); /* sar */
 	e8(e, (u8)shift);
 	emit_op_mem(e, 0x8d, d->in.addrsize == 8, T0, ((struct mref){ T0, T1, d->in.opsize, false, 0 }));
@@ -255,16 +261,18 @@ void mem_access(struct tr *t, unsigned k, struct body body)
 	if (merged(t, a, &body))
 		return;
 	address(t, a, 0);
+	if (d->action == A_BT)
+		bit_index_take(t, d); /* before AX is taken for the flags */
 	if (live)
 		flags_save(t);
-	if (d->action == A_BT && k == 0)
-		bit_index(t, d);
+	if (d->action == A_BT)
+		bit_index_add(t, d);
 	from = check(t, a->write, a->size);
 	s = stub_add(t, STUB_SLOW, live);
 	s->from = from;
 	s->body = body;
 	s->desc = a->size | (a->write ? DESC_W : 0) | (d->mem_r || !a->write ? DESC_R : 0) |
-		  (a->seg == SEG_SS ? DESC_SS : 0);
+		  (a->seg == SEG_SS ? DESC_SS : 0) | (d->aligned ? DESC_ALIGN : 0);
 	emit_op_mem(&t->e, 0x03, true, T0,
 		    ((struct mref){ T1, GPR_NONE, 1, true, (i32)tlb_off(t, offsetof(struct tlb_entry, host)) }));
 	s->cont = emit_off(&t->e);

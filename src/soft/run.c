@@ -237,11 +237,13 @@ static enum step pieces(struct soft_vcpu *s, u64 ea, unsigned len, unsigned acc,
 	return STEP_NEXT;
 }
 
-static u64 fault_in_block(struct soft_vcpu *s, u32 desc, u64 ret)
+static u64 fault_in_block(struct soft_vcpu *s, u64 ea, u32 desc, u64 ret)
 {
 	BUG_ON(!soft_state_at(s, ret - 1));
 	if ((desc & DESC_SS) && s->fault.vec == EXC_GP)
 		s->fault.vec = EXC_SS;
+	if ((desc & DESC_ALIGN) && (ea & ((desc & DESC_SIZE) - 1)))
+		soft_fault(s, EXC_GP, true, 0); /* before #PF: SDM 2B MOVAPS */
 	return leave_faulted(s);
 }
 
@@ -253,7 +255,7 @@ u64 soft_slow(struct soft_vcpu *s, u64 ea, u32 desc, u64 ret)
 	bool plain;
 
 	if (pieces(s, ea, len, acc, f))
-		return fault_in_block(s, desc, ret);
+		return fault_in_block(s, ea, desc, ret);
 	plain = !c->len[1] && f[0].host && !(acc && (f[0].code || f[0].rom));
 	if (plain) {
 		go_on(s, ea, (u64)(uintptr_t)f[0].host);
@@ -265,12 +267,13 @@ u64 soft_slow(struct soft_vcpu *s, u64 ea, u32 desc, u64 ret)
 		go_on(s, ea, (u64)(uintptr_t)f[0].host);
 		return ret + 5;
 	}
+	c->at = s->bounce + (ea & (BOUNCE_SIZE - 1)); /* as misaligned as the guest's address */
 	if (desc & DESC_R) {
-		phys_read(s, &f[0], f[0].gpa, s->bounce, c->len[0]);
+		phys_read(s, &f[0], f[0].gpa, c->at, c->len[0]);
 		if (c->len[1])
-			phys_read(s, &f[1], f[1].gpa, s->bounce + c->len[0], c->len[1]);
+			phys_read(s, &f[1], f[1].gpa, c->at + c->len[0], c->len[1]);
 	}
-	go_on(s, ea, (u64)(uintptr_t)s->bounce);
+	go_on(s, ea, (u64)(uintptr_t)c->at);
 	vec_load(s);
 	return acc ? ret + 5 : ret;
 }
@@ -283,9 +286,9 @@ u64 soft_commit(struct soft_vcpu *s, u64 unused, u32 desc, u64 ret)
 	(void)unused;
 	(void)desc;
 	if (c->bounced) {
-		phys_write(s, &f[0], f[0].gpa, s->bounce, c->len[0]);
+		phys_write(s, &f[0], f[0].gpa, c->at, c->len[0]);
 		if (c->len[1])
-			phys_write(s, &f[1], f[1].gpa, s->bounce + c->len[0], c->len[1]);
+			phys_write(s, &f[1], f[1].gpa, c->at + c->len[0], c->len[1]);
 	} else if (code_written(s->soft, f[0].gpa, c->len[0])) {
 		s->left = true;
 	}

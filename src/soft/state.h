@@ -93,7 +93,8 @@ struct commit {
 	u64 lin[2];
 	gpa_t gpa[2];
 	u8 len[2]; /* len[1] != 0: page crossing */
-	bool mmio[2], bounced, code;
+	bool bounced;
+	u8 *at;
 };
 
 struct soft_vcpu {
@@ -115,7 +116,7 @@ struct soft_vcpu {
 	u64 hflags_ax;
 	i64 budget;         /* deterministic: instructions until the dispatcher must look */
 	u64 scratch;
-	_Alignas(64) u8 bounce[BOUNCE_SIZE];
+	_Alignas(64) u8 bounce[2 * BOUNCE_SIZE]; /* used at the address's own place in a line */
 	struct commit commit;
 	struct filled slow[2]; /* of the access being bounced */
 	struct tlb_entry tlb[VIEW_N][TLB_N];
@@ -335,6 +336,6 @@ int traps_init(struct err *e);
 int traps_thread(struct soft_vcpu *s, struct err *e);
 
 /* desc of a slow access: bytes, kind */
-enum { DESC_SIZE = 0xfff, DESC_W = 1 << 12, DESC_R = 1 << 13, DESC_SS = 1 << 14, DESC_SEG_SHIFT = 16 };
+enum { DESC_SIZE = 0xfff, DESC_W = 1 << 12, DESC_R = 1 << 13, DESC_SS = 1 << 14, DESC_ALIGN = 1 << 15, DESC_SEG_SHIFT = 16 };
 
 #endif

@@ -30,10 +30,12 @@ struct dinsn {
 	bool byte_low;        /* names spl, bpl, sil, dil or a low byte that may need a REX */
 	bool high;            /* names ah, ch, dh or bh */
 	bool rcx_in, rcx_out; /* uses rcx without naming it */
+	bool aligned;         /* its memory operand must be aligned to its size */
 	bool vector;          /* needs the FPU, SSE or AVX to be enabled */
 	u8 imm_len, imm[8];
 	u8 mem_r, mem_w;      /* its memory operand is read, written */
 	u64 target;           /* of a direct branch */
+	u8 vsib;              /* vector register that indexes memory, or GPR_NONE */
 	u8 cc;                /* condition of a jcc */
 	u16 gpr_in, gpr_out;  /* guest registers: bit masks */
 	u16 flags_use, flags_kill; /* FL_ARITH bits */

@@ -12,7 +12,7 @@ static const char *skip_stamps(const char *s)
 	while (*s == '[') {
 		const char *end = strchr(s, ']');
 
-		if (!end || end[1] != ' ')
+		if (!end || (end[1] != ' ' && end[1] != '['))
 			return s;
 		for (s = end + 1; *s == ' ';)
 			s++;

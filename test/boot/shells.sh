@@ -25,7 +25,7 @@ for what in kernel vmlinux; do
 			echo "SKIP $name: cannot get it: $(tail -n 1 "$OUT/assets.log")"
 			continue
 		}
-		commands | pandok $name run --engine soft --timeout 140 --initrd "$shell" "$asset" \
+		commands | once $name 'first line of /init' | pandok $name run --engine soft --timeout 140 --initrd "$shell" "$asset" \
 			console=ttyS0 quiet pandok.tty=none
 		verdict $name [ $status = 0 ] -- said $name 'pandok: first line of /init' -- \
 			said $name 'Linux x86_64' -- said $name '42 2' -- said $name 20000 -- \

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "compare.h"
-#include "form.h"
 #include "x86/bits.h"
 
 enum {
@@ -48,16 +47,11 @@ static const struct tolerated *row_of(const char *name)
 	return NULL;
 }
 
-static void forget_vectors(const struct seq *q, const struct item *it, struct outcome *o)
+static void forget_vectors(const ZydisDisassembledInstruction *in, struct outcome *o)
 {
-	ZydisDisassembledInstruction in;
-
-	if (!ZYAN_SUCCESS(ZydisDisassembleIntel(q->bits32 ? ZYDIS_MACHINE_MODE_LEGACY_32 :
-						ZYDIS_MACHINE_MODE_LONG_64, 0, it->bytes, it->len, &in)))
-		return;
-	for (unsigned i = 0; i < in.info.operand_count_visible; i++) {
-		int r = in.operands[i].type == ZYDIS_OPERAND_TYPE_REGISTER ?
-			ZydisRegisterGetId(in.operands[i].reg.value) : -1;
+	for (unsigned i = 0; i < in->info.operand_count_visible; i++) {
+		int r = in->operands[i].type == ZYDIS_OPERAND_TYPE_REGISTER ?
+			ZydisRegisterGetId(in->operands[i].reg.value) : -1;
 
 		if (r < 0)
 			continue;
@@ -74,7 +68,7 @@ static void forget_memory(struct outcome *o, u64 cr2)
 		memset(o->image + at - 511, 0, 512);
 }
 
-static void forget(const struct seq *q, const struct item *it, u8 what, struct outcome *o, u64 cr2)
+static void forget(const ZydisDisassembledInstruction *in, u8 what, struct outcome *o, u64 cr2)
 {
 	if (what & T_CR2_PAGE)
 		o->cr2 &= ~(GUEST_PAGE_SIZE - 1);
@@ -85,21 +79,24 @@ static void forget(const struct seq *q, const struct item *it, u8 what, struct o
 		memset(o->state.xsave + FX_ST, 0, FX_XMM - FX_ST);
 	}
 	if (what & T_VECTORS)
-		forget_vectors(q, it, o);
+		forget_vectors(in, o);
 }
 
 void tolerate(const struct seq *q, struct outcome *native, struct outcome *guest)
 {
+	ZydisMachineMode mode = q->bits32 ? ZYDIS_MACHINE_MODE_LEGACY_32 : ZYDIS_MACHINE_MODE_LONG_64;
 	int at = seq_item_at(q, native->state.rip);
+	ZydisDisassembledInstruction in;
 	const struct tolerated *t;
 	u64 cr2 = native->cr2;
 
-	if (seq_ended(q, native) || at < 0 || at >= (int)q->n || q->item[at].spec == ITEM_RAW ||
-	    native->state.rip != guest->state.rip)
+	if (seq_ended(q, native) || at < 0 || at >= (int)q->n || native->state.rip != guest->state.rip)
 		return;
-	t = row_of(specs[q->item[at].spec].form->name);
+	if (!ZYAN_SUCCESS(ZydisDisassembleIntel(mode, 0, q->code + q->at[at], q->item[at].len, &in)))
+		return;
+	t = row_of(ZydisMnemonicGetString(in.info.mnemonic));
 	if (!t)
 		return;
-	forget(q, &q->item[at], t->what, native, cr2);
-	forget(q, &q->item[at], t->what, guest, cr2);
+	forget(&in, t->what, native, cr2);
+	forget(&in, t->what, guest, cr2);
 }

@@ -59,6 +59,16 @@ void trap_resume32(struct frame *f)
 	resume32 = f->ip;
 }
 
+void user_run(const char *code, u32 di, u32 si)
+{
+	struct user_start s = { (u32)code, SEL_UCODE32, FL_1, USER_STACK, SEL_UDATA,
+				.di = di, .si = si, .ds = SEL_UDATA };
+
+	last.vec = NO_FAULT;
+	try_at = (ulong)code;
+	user_enter(&s);
+}
+
 void *page_alloc_n(unsigned n, u64 align)
 {
 	u32 a = align;

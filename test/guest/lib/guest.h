@@ -122,7 +122,18 @@ extern struct tss tss;
 #define TSS_LIMIT (sizeof(struct tss) - 1)
 void tss_load(unsigned limit);
 
-/* ---- ring 3 (64-bit images) ---- */
+/* ---- ring 3 ---- */
+#ifndef __x86_64__
+struct user_start {
+	u32 ip, cs, flags, sp, ss; /* the iret frame */
+	u32 ax, cx, dx, bx, si, di, ds;
+};
+void user_enter(struct user_start *s);
+#define USER(name, code)                                                                      \
+	extern char name[];                                                                   \
+	asm(".pushsection .user, \"ax\"\n" #name ":\n\t" code "\n\tint $0x80\n.popsection")
+void user_run(const char *code, u32 di, u32 si);
+#else
 struct user_start {
 	u64 ip, cs, flags, sp, ss; /* the iret frame */
 	u64 ax, cx, dx, bx, si, di;
@@ -136,6 +147,7 @@ extern char user_iret[];
 /* Run ring-3 64-bit code at `code`; `last` says how it ended. */
 void user_run(const char *code, u64 di, u64 si);
 void user_run_flags(const char *code, u64 di, u64 si, u64 flags);
+#endif
 
 /* ---- paging (64-bit images) ---- */
 enum {
