@@ -7,7 +7,7 @@ int digest_open(struct digest *d, const char *path, struct err *e)
 {
 	d->path = path;
 	d->to = fopen(path, "we");
-	return d->to ? 0 : err_sys(e, "cannot write '%s'", path);
+	return d->to ? 0 : err_sys(e, "digest: cannot write '%s'", path);
 }
 
 void digest_put(void *ctx, u64 icount, u64 digest, u64 rip)

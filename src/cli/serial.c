@@ -41,7 +41,7 @@ static int open_file(const char *arg, struct serial *s, struct err *e)
 {
 	s->out = open(arg, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
 	if (s->out < 0)
-		return err_sys(e, "cannot write '%s'", arg);
+		return err_sys(e, "serial: cannot write '%s'", arg);
 	snprintf(s->name, sizeof(s->name), "'%.100s'", arg);
 	return 0;
 }
@@ -65,11 +65,11 @@ static int open_pty(const char *arg, struct serial *s, struct err *e)
 	s->in = s->out = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK);
 	if (s->in < 0 || grantpt(s->in) || unlockpt(s->in) ||
 	    ptsname_r(s->in, slave, sizeof(slave)))
-		return err_sys(e, "cannot make a pseudo terminal");
+		return err_sys(e, "serial: cannot make a pseudo terminal");
 	/* Kept open by us too: else every client that leaves would hang the line up. */
 	s->keep = open(slave, O_RDWR | O_NOCTTY | O_CLOEXEC);
 	if (s->keep < 0 || make_raw(s->keep) < 0)
-		return err_sys(e, "cannot open '%s'", slave);
+		return err_sys(e, "serial: cannot open '%s'", slave);
 	s->forgets = true;
 	snprintf(s->name, sizeof(s->name), "'%s'", slave);
 	cli_say("the serial console is %s", slave);

@@ -43,17 +43,17 @@ int serial_unix_open(const char *path, struct serial *s, struct err *e)
 	strcpy(a.sun_path, path);
 	s->listen = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (s->listen < 0)
-		return err_sys(e, "cannot make a socket");
+		return err_sys(e, "serial: cannot make a socket");
 	rc = bind_private(s->listen, &a);
 	if (rc < 0 && errno == EADDRINUSE && is_stale(&a)) {
 		unlink(path);
 		rc = bind_private(s->listen, &a);
 	}
 	if (rc < 0)
-		return err_sys(e, "cannot listen at '%s'", path);
+		return err_sys(e, "serial: cannot listen at '%s'", path);
 	s->path = strdup(path);
 	if (!s->path || listen(s->listen, 1) < 0)
-		return err_sys(e, "cannot listen at '%s'", path);
+		return err_sys(e, "serial: cannot listen at '%s'", path);
 	return 0;
 }
 

@@ -1,0 +1,59 @@
+# Every option of run, as its rows say.
+$ pandok help run
+Usage: pandok run [OPTION...] KERNEL [ARGUMENT...]
+       pandok SIZE KERNEL [OPTION or ARGUMENT...]
+
+What it does: boot a kernel in a new machine.
+
+Options:
+  --memory SIZE             memory of the guest: 64, 64m, 1g (default 512m)
+  --cpus N                  virtual processors (default 1)
+  --initrd FILE             initial RAM disk; several are joined, or are a
+                            Multiboot kernel's modules
+  --append TEXT             kernel command line, before the kernel's arguments
+  --engine auto|soft|kvm    what runs the guest's code: auto takes KVM where it
+                            works, else the translator
+  --serial WHERE            the serial console: stdio (default), null,
+                            file:PATH, unix:PATH, pty
+  --console-log FILE        write all that the guest prints on the console to
+                            FILE too
+  --debugcon                show the bytes that the guest writes to port 0xe9 on
+                            the console
+  --block FILE              a disk (not yet)
+  --no-reboot               end when the guest reboots
+  --on-triple-fault stop|reset
+                            what a triple fault does (default stop)
+  --timeout SECONDS         end after so long, with exit status 124
+  --debug-exit              a write of v to port 0xf4 ends with exit status 2v+1
+  --log LEVELS              what to tell while running: 'debug', or
+                            'irq=trace,vm=info'
+  --stats                   show the counters at the end
+  --single-step             soft: translate one instruction at a time, with
+                            nothing optimized
+  --deterministic           soft: time is counted in instructions; equal runs
+                            are equal
+  --digest FILE             deterministic: write 'instructions digest rip' lines
+                            to FILE
+  --digest-every N          instructions from one digest to the next (default
+                            1000000)
+  --config FILE             read options from FILE first, lines of 'name =
+                            value'
+  --help                    show this
+  --version                 show the version
+
+KERNEL is a bzImage, or an ELF file with a PVH note, a Multiboot header or Linux's 64-bit
+entry. What follows it is the kernel's command line. A Linux kernel whose command line names
+no console is given console=ttyS0, which is this terminal.
+
+pandok SIZE KERNEL [ARGUMENT...] is the short form: SIZE is the memory (64, 64m, 1g), and
+options may stand anywhere up to a lone '--', between the kernel's arguments too:
+
+  pandok 64m vmlinux --initrd=initrd.img root=/dev/vda
+
+At the terminal, Ctrl-A x quits, Ctrl-A p presses the power button, Ctrl-A h shows the rest.
+Input that is no terminal is typed into the guest; its end is typed as Ctrl-D, until the
+guest powers off.
+
+Exit status: 0 powered off or quit, 1 host or user error, 2 usage, 3 the guest panicked,
+4 triple fault or nothing can wake the guest, 124 time limit; with --debug-exit the value v
+that the guest writes to port 0xf4 gives 2v+1.

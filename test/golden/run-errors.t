@@ -1,0 +1,34 @@
+# What the host or the user got wrong: a sentence that names it, and status 1.
+$ pandok run --engine soft missing
+pandok: kernel: cannot open 'missing': No such file or directory
+[1]
+$ pandok run --engine soft .
+pandok: kernel: '.' is a directory
+[1]
+$ : >empty; pandok run --engine soft empty
+pandok: kernel: 'empty' is empty
+[1]
+$ echo 'no kernel' >text; pandok run --engine soft text
+pandok: kernel 'text': not a kernel: neither a bzImage, nor ELF, nor with a Multiboot header
+[1]
+$ pandok run --config missing kernel
+pandok: run: config: cannot open 'missing': No such file or directory
+[1]
+$ touch kernel; pandok run --engine soft --serial file:no/such/folder kernel
+pandok: serial: cannot write 'no/such/folder': No such file or directory
+[1]
+$ touch kernel; pandok run --engine soft --serial unix:no/such/folder kernel
+pandok: serial: cannot listen at 'no/such/folder': No such file or directory
+[1]
+$ touch kernel; pandok run --engine soft --console-log no/such/folder kernel
+pandok: console log: cannot write 'no/such/folder': No such file or directory
+[1]
+$ touch kernel; pandok run --engine soft --deterministic --digest no/such/folder kernel
+pandok: digest: cannot write 'no/such/folder': No such file or directory
+[1]
+$ pandok 64 missing --engine=soft
+pandok: kernel: cannot open 'missing': No such file or directory
+[1]
+$ pandok help >/dev/full
+pandok: standard output: No space left on device
+[1]
