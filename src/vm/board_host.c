@@ -181,6 +181,19 @@ bool board_unhalt(struct board *b, struct vcpu *v)
 	return atomic_exchange(&b->kicked[v->index], false);
 }
 
+static void host_digest(void *ctx, struct vcpu *v, u64 icount)
+{
+	const struct board_calls *c = &((struct board *)ctx)->config.calls;
+
+	if (c->digest)
+		c->digest(c->ctx, v, icount);
+}
+
+static u64 host_advance(void *ctx, struct vcpu *v, u64 icount)
+{
+	return board_advance(ctx, v, icount);
+}
+
 void board_host(struct board *b, struct engine_host *ret)
 {
 	*ret = (struct engine_host){
@@ -199,6 +212,10 @@ void board_host(struct board *b, struct engine_host *ret)
 	ret->cr8_read = host_cr8_read;
 	ret->cr8_write = host_cr8_write;
 	ret->hypercall = host_hypercall;
+	if (!b->config.deterministic)
+		return;
+	ret->digest = host_digest;
+	ret->advance = host_advance;
 }
 
 /*D:1200 Time by counting
