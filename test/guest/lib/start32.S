@@ -122,8 +122,8 @@ gdt:	.quad 0
 	.quad 0x00cff3000000ffff	/* 20 user data */
 	.quad 0x00affb000000ffff	/* 28 user code 64 */
 	.quad 0x00cf9b000000ffff	/* 30 code 32 */
-	.quad 0x008f9b000000ffff	/* 38 code 16 */
-	.quad 0x008f93000000ffff	/* 40 data 16 */
+	.quad 0x00009b000000ffff	/* 38 code 16 */
+	.quad 0x000093000000ffff	/* 40 data 16 */
 	.quad 0, 0			/* 48 TSS */
 	.fill GDT_SPARE, 8, 0
 gdt_end:
