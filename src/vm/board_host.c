@@ -16,8 +16,11 @@ void board_enter(struct board *b, struct vcpu *v)
 		clock_set(b->clock, b->engine->ops->icount(v) + b->skipped);
 }
 
+/* A timer armed before the one that the engine counts towards makes it ask again. */
 void board_leave(struct board *b)
 {
+	if (unlikely(b->config.deterministic) && clock_next(b->clock) < b->told)
+		b->engine->ops->kick(b->current);
 	b->current = NULL;
 	pthread_mutex_unlock(&b->lock);
 }
@@ -231,7 +234,7 @@ u64 board_advance(struct board *b, struct vcpu *v, u64 icount)
 	pthread_mutex_lock(&b->lock);
 	b->current = v;
 	clock_set(b->clock, icount + b->skipped);
-	next = clock_next(b->clock);
+	next = b->told = clock_next(b->clock);
 	board_leave(b);
 	return next == UINT64_MAX ? next : next - b->skipped;
 }

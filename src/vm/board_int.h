@@ -49,6 +49,7 @@ struct board {
 
 	u64 tsc0, ns0; /* host TSC and guest time at one moment: what all kvmclocks stand on */
 	u64 skipped;   /* deterministic: ns jumped over in halts */
+	u64 told;      /* deterministic: the guest time that board_advance() named last */
 };
 
 /* board_irq.c */
