@@ -38,9 +38,9 @@ struct cpuid_row {
 /* FPU CX8 CMOV CLFSH MMX FXSR SSE SSE2 SS */
 #define L1_EDX_PASS \
 	(B(0) | B(8) | B(15) | B(19) | B(23) | B(24) | B(25) | B(26) | B(27))
-/* DE PSE TSC MSR PAE MCE APIC SEP MTRR PGE PAT PSE36 */
+/* DE PSE TSC MSR PAE MCE APIC SEP MTRR PGE MCA (with no banks) PAT PSE36 */
 #define L1_EDX_GIVE \
-	(B(2) | B(3) | B(4) | B(5) | B(6) | B(7) | B(9) | B(11) | B(12) | B(13) | B(16) | B(17))
+	(B(2) | B(3) | B(4) | B(5) | B(6) | B(7) | B(9) | B(11) | B(12) | B(13) | B(14) | B(16) | B(17))
 #define L1_EDX_HTT B(28)
 /* The part of leaf 1's EDX that AMD repeats in 80000001h. */
 #define L1_EDX_REPEATED 0x0183f3ffu
