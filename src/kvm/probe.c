@@ -80,6 +80,16 @@ static pid_t child_start(struct probe_shared *s)
 	_exit(0);
 }
 
+/* A child that hangs inside the kernel does not even die: leave it behind rather than wait. */
+static void child_end(pid_t pid)
+{
+	int tries;
+
+	kill(pid, SIGKILL);
+	for (tries = 0; tries < 30 && waitpid(pid, NULL, WNOHANG) == 0; tries++)
+		poll(NULL, 0, 10);
+}
+
 /* Wait for the child at most KVM_PROBE_MS, then end it. Returns false when it was too slow. */
 static bool child_wait(pid_t pid)
 {
@@ -96,11 +106,9 @@ static bool child_wait(pid_t pid)
 	}
 	if (fd >= 0)
 		close(fd);
-	if (ended)
-		return true;
-	kill(pid, SIGKILL);
-	waitpid(pid, NULL, 0);
-	return false;
+	if (!ended)
+		child_end(pid);
+	return ended;
 }
 
 static int text_before(const char *text, const char *end)

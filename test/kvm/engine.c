@@ -14,7 +14,7 @@ static struct mem *mem;
 static struct engine *en;
 static struct vcpu *v;
 static struct vcpu *stopper; /* gets EV_STOP at a port write */
-static u32 last_port, last_val;
+static u32 last_port, last_val, last_cpu;
 
 static void kvm_probe_finds_it_usable(void **unused)
 {
@@ -39,8 +39,8 @@ static u32 pio_read(void *ctx, struct vcpu *vcpu, u16 port, unsigned size)
 static void pio_write(void *ctx, struct vcpu *vcpu, u16 port, unsigned size, u32 val)
 {
 	(void)ctx;
-	(void)vcpu;
 	(void)size;
+	last_cpu = vcpu->index;
 	last_port = port;
 	last_val = val;
 	if (stopper && port == 0x81)
@@ -64,16 +64,15 @@ static void mmio_write(void *ctx, struct vcpu *vcpu, gpa_t at, unsigned size, u6
 	last_val = (u32)val;
 }
 
-static int machine_up(void **unused)
+static int machine_make(unsigned ncpus)
 {
 	struct engine_config c = {
-		.ncpus = 1,
+		.ncpus = ncpus,
 		.host = { .pio_read = pio_read, .pio_write = pio_write, .mmio_read = mmio_read,
 			  .mmio_write = mmio_write },
 	};
 	struct err e;
 
-	(void)unused;
 	if (mem_new(MIB(1), &mem, &e))
 		return -1;
 	c.mem = mem;
@@ -82,6 +81,18 @@ static int machine_up(void **unused)
 	stopper = v;
 	v->events = 0;
 	return 0;
+}
+
+static int machine_up(void **unused)
+{
+	(void)unused;
+	return machine_make(1);
+}
+
+static int machine_up_2(void **unused)
+{
+	(void)unused;
+	return machine_make(2);
 }
 
 static int machine_down(void **unused)
@@ -218,6 +229,43 @@ static void kvm_kick_ends_a_loop(void **unused)
 	pthread_join(t, NULL);
 }
 
+static void *run_other(void *arg)
+{
+	static struct err e;
+
+	return kvm_ops.run(arg, &e) == RUN_EVENT ? arg : NULL;
+}
+
+static void kvm_starts_another_processor(void **unused)
+{
+	/* x2APIC on; INIT to APIC id 1, SIPI with vector 2; jmp $ */
+	static const u8 first[] = {
+		0x66, 0xb9, 0x1b, 0, 0, 0, 0x0f, 0x32, 0x66, 0x0d, 0, 0x0c, 0, 0, 0x0f, 0x30,
+		0x66, 0xb9, 0x30, 0x08, 0, 0, 0x66, 0xba, 1, 0, 0, 0, 0x66, 0xb8, 0, 0x45, 0, 0,
+		0x0f, 0x30, 0x66, 0xb8, 0x02, 0x46, 0, 0, 0x0f, 0x30, 0xeb, 0xfe,
+	};
+	/* mov ax, 0x77; out 0x81, ax; jmp $ */
+	static const u8 second[] = { 0xb8, 0x77, 0, 0xe7, 0x81, 0xeb, 0xfe };
+	struct vcpu *other;
+	pthread_t t, stop;
+	void *ended;
+	struct err e;
+
+	(void)unused;
+	assert_int_equal(kvm_ops.vcpu_new(en, 1, &other, &e), 0);
+	memcpy(mem_host_w(mem, GPA(0x2000), sizeof(second)), second, sizeof(second));
+	stopper = other;
+	assert_int_equal(pthread_create(&t, NULL, run_other, other), 0);
+	assert_int_equal(pthread_create(&stop, NULL, kick_later, v), 0);
+	assert_int_equal(run_code(first, sizeof(first), &e), RUN_EVENT);
+	pthread_join(stop, NULL);
+	pthread_join(t, &ended);
+	assert_ptr_equal(ended, other);
+	assert_int_equal(last_cpu, 1);
+	assert_int_equal(last_val, 0x77);
+	kvm_ops.vcpu_free(other);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -228,6 +276,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(kvm_triple_fault_shuts_down, machine_up, machine_down),
 		cmocka_unit_test_setup_teardown(kvm_halt_for_good_is_seen, machine_up, machine_down),
 		cmocka_unit_test_setup_teardown(kvm_kick_ends_a_loop, machine_up, machine_down),
+		cmocka_unit_test_setup_teardown(kvm_starts_another_processor, machine_up_2, machine_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
