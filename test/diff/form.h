@@ -139,9 +139,9 @@ extern unsigned specs_n;
 
 /*
  * specs_init - take all rows apart; a row that cannot be read is our bug and ends the program.
- *   only   POSIX extended expression over "name ops", or NULL for all
+ *   only, without   POSIX extended expressions over "name ops", or NULL
  */
-void specs_init(const char *only);
+void specs_init(const char *only, const char *without);
 
 /* spec_draw - a random row that runs in this mode. */
 struct rng;

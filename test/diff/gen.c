@@ -97,6 +97,9 @@ static bool unusable(const struct gen *g, const struct spec *s)
 {
 	u16 keep = g->keep;
 
+	/* What must be wiped behind it cannot be the last. */
+	if (g->trap && (s->form->flags & (FM_ENV | FM_SEED | FM_FXSAVE)))
+		return true;
 	if (s->form->clob & keep)
 		return true;
 	if ((s->form->flags & FM_SI && keep >> RSI & 1) || (s->form->flags & FM_DI && keep >> RDI & 1) ||
@@ -125,7 +128,7 @@ static bool add_form(struct gen *g, struct spec *s)
 		return false;
 	if (is_branch(s))
 		branch_args(g, s, &a);
-	it.target = (u16)target_choose(g);
+	g->trap = false;
 	if (!prep_before(g, s, &a) || !encode(g, s, &a, &it)) {
 		g->q->n = mark;
 		return false;

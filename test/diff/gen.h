@@ -48,6 +48,7 @@ struct gen {
 	u16 keep;      /* registers that must not be written: these, rSP, loop counters */
 	unsigned loops; /* how deep inside loops */
 	bool balanced; /* the stack pointer must not move: between call and return */
+	bool trap;     /* the next instruction is the last one: TF was set */
 	u64 fsbase, gsbase;
 	u32 group;
 };

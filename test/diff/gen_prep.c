@@ -66,8 +66,10 @@ static u32 random_flags(struct gen *g)
 		v |= 1 << 21;
 	if (rng_permille(&g->rng, 30))
 		v |= (u32)rng_next(&g->rng) & 0x003b3000; /* bits that CPL 3 cannot set */
-	if (rng_permille(&g->rng, 20))
-		v |= 1 << 8;
+	if (rng_permille(&g->rng, 20)) {
+		v |= FL_TF;
+		g->trap = true;
+	}
 	return v & ~(1u << 18);
 }
 
@@ -83,13 +85,14 @@ static void prep_string(struct gen *g, const struct spec *s, const struct args *
 
 	u32 both = FM_SI | FM_DI, f = s->form->flags;
 	bool safe_si = (f & both) == both && rng_permille(&g->rng, 500);
+	bool safe_di = ((f & FM_SI) && !safe_si) || (f & FM_MASKED);
 
-	/* Which of two bad addresses is reported first differs among processors. */
+	/* Which of two bad addresses is reported first differs among processors, and so does whether
+	 * a masked store faults on behalf of bytes that are masked off. SDM 2B MASKMOVDQU. */
 	if (f & FM_SI)
 		gen_mov_imm(g, RSI, safe_si ? safe_spot(g) : spot_choose(g, 64, false, false, false));
 	if (f & FM_DI)
-		gen_mov_imm(g, RDI, (f & FM_SI) && !safe_si ? safe_spot(g) :
-			    spot_choose(g, 64, true, false, f & FM_MASKED));
+		gen_mov_imm(g, RDI, safe_di ? safe_spot(g) : spot_choose(g, 64, true, false, false));
 	if (rep && rng_permille(&g->rng, 20))
 		return;
 	if (rep)
@@ -292,7 +295,7 @@ bool prep_before(struct gen *g, const struct spec *s, struct args *a)
 
 	if ((f & FM_BASE || sel_in_reg) && clobbers(g, a->rm))
 		return false;
-	if ((f & (FM_SI | FM_DI)) && (often(g) || (f & FM_SI && f & FM_DI))) {
+	if ((f & (FM_SI | FM_DI)) && (often(g) || (f & FM_SI && f & FM_DI) || (f & FM_MASKED))) {
 		if ((s->class == CLASS_STRING && clobbers(g, RCX)))
 			return false;
 		prep_string(g, s, a);

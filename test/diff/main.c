@@ -17,7 +17,7 @@ enum { OPT_ONE = 256, OPT_FINDINGS, OPT_SELF, OPT_TABLE, OPT_CHECK, OPT_BITS32, 
 
 static const struct option long_options[] = {
 	{ "seed", 1, 0, 's' }, { "count", 1, 0, 'n' }, { "seconds", 1, 0, 't' },
-	{ "jobs", 1, 0, 'j' }, { "forms", 1, 0, 'f' }, { "one", 0, 0, OPT_ONE },
+	{ "jobs", 1, 0, 'j' }, { "forms", 1, 0, 'f' }, { "without", 1, 0, 'w' }, { "one", 0, 0, OPT_ONE },
 	{ "findings", 1, 0, OPT_FINDINGS }, { "self", 0, 0, OPT_SELF },
 	{ "table", 0, 0, OPT_TABLE }, { "check", 0, 0, OPT_CHECK },
 	{ "bits32", 1, 0, OPT_BITS32 }, { "single-step", 0, 0, OPT_STEP },
@@ -35,6 +35,7 @@ static const char usage[] =
 	"  --list           print the sequence and its ends in any case\n"
 	"  --no-shrink      print what differs as it was found\n"
 	"  --forms REGEX    only forms whose \"name operands\" match\n"
+	"  --without REGEX  not these forms\n"
 	"  --length N       at most N instructions a sequence (default 40)\n"
 	"  --bits32 N       N of a thousand sequences are 32-bit code (default 120)\n"
 	"  --single-step    the engine runs one instruction a block\n"
@@ -89,9 +90,11 @@ static void parse(int argc, char **argv, struct options *o)
 {
 	int c;
 
-	while ((c = getopt_long(argc, argv, "s:n:t:j:f:h", long_options, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "s:n:t:j:f:w:h", long_options, NULL)) != -1) {
 		if (c == 'f')
 			o->forms = optarg;
+		else if (c == 'w')
+			o->without = optarg;
 		else if (c == 'h') {
 			fputs(usage, stdout);
 			exit(0);
@@ -160,7 +163,7 @@ int main(int argc, char **argv)
 
 	parse(argc, argv, &o);
 	image_init();
-	specs_init(o.forms);
+	specs_init(o.forms, o.without);
 	BUG_ON(specs_n > MAX_SPECS);
 	if (o.check)
 		return check_table() != 0;

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "form.h"
+
 static u64 code_va(const struct seq *q, u32 off)
 {
 	return slides[q->slide] + CODE_VA + q->code_at + off;
@@ -55,8 +57,18 @@ static void fix_item(struct seq *q, const struct item *it, u32 off)
 	}
 }
 
+/* What wipes an unequal result must be there. */
+static bool has_wipes(const struct seq *q)
+{
+	for (u32 i = 0; i < q->n; i++)
+		if (q->item[i].spec != ITEM_RAW &&
+		    specs[q->item[i].spec].form->flags & (FM_ENV | FM_SEED | FM_FXSAVE))
+			return true;
+	return false;
+}
+
 /* Half of the sequences cross from the first code page to the second; a few run off its end. */
-static u32 choose_place(u32 place, u32 len)
+static u32 choose_place(u32 place, u32 len, bool whole)
 {
 	u32 kind = place % 100, r = place / 100;
 	u32 size = CODE_PAGES * GUEST_PAGE_SIZE;
@@ -65,7 +77,7 @@ static u32 choose_place(u32 place, u32 len)
 		return 0;
 	if (kind < 50)
 		return GUEST_PAGE_SIZE - r % (len + 1);
-	if (kind < 53)
+	if (kind < 53 && !whole)
 		return size - 1 - r % len;
 	return r % (size - len);
 }
@@ -82,7 +94,7 @@ void seq_lay_out(struct seq *q)
 	q->code_len = off;
 	BUG_ON(off + 1 > SEQ_CODE);
 	q->code[off] = 0xcc;
-	q->code_at = choose_place(q->place, off + 1);
+	q->code_at = choose_place(q->place, off + 1, has_wipes(q));
 	for (u32 i = 0; i < q->n; i++) {
 		memcpy(q->code + q->at[i], q->item[i].bytes, q->item[i].len);
 		fix_item(q, &q->item[i], q->at[i]);

@@ -187,14 +187,12 @@ static void spec_parse(struct spec *s, const struct form *f, unsigned class)
 	s->missing = feat_missing(f->feat);
 }
 
-static bool wanted(const struct form *f, const regex_t *only)
+static bool matches(const struct form *f, const regex_t *re)
 {
 	char text[128];
 
-	if (!only)
-		return true;
 	snprintf(text, sizeof(text), "%s %s", f->name, f->ops);
-	return !regexec(only, text, 0, NULL, 0);
+	return !regexec(re, text, 0, NULL, 0);
 }
 
 static void add_drawable(struct spec *s, unsigned mode)
@@ -206,12 +204,12 @@ static void add_drawable(struct spec *s, unsigned mode)
 	drawable[mode][c].row[n] = s;
 }
 
-static void index_rows(const regex_t *only)
+static void index_rows(const regex_t *only, const regex_t *without)
 {
 	for (unsigned i = 0; i < specs_n; i++) {
 		struct spec *s = &specs[i];
 
-		if (s->missing || !wanted(s->form, only))
+		if (s->missing || (only && !matches(s->form, only)) || (without && matches(s->form, without)))
 			continue;
 		if (!(s->form->flags & FM_32))
 			add_drawable(s, 0);
@@ -223,9 +221,20 @@ static void index_rows(const regex_t *only)
 			share_total[m] += drawable[m][c].n ? form_tables[c].share : 0;
 }
 
-void specs_init(const char *only)
+static regex_t *compile(const char *text, regex_t *re)
 {
-	regex_t re;
+	if (!text)
+		return NULL;
+	if (regcomp(re, text, REG_EXTENDED | REG_NOSUB | REG_ICASE)) {
+		fprintf(stderr, "diff: '%s' is not a regular expression\n", text);
+		exit(2);
+	}
+	return re;
+}
+
+void specs_init(const char *only, const char *without)
+{
+	regex_t re[2];
 	unsigned n = 0;
 
 	for (unsigned c = 0; c < CLASS_N; c++)
@@ -235,13 +244,7 @@ void specs_init(const char *only)
 	for (unsigned c = 0; c < CLASS_N; c++)
 		for (unsigned i = 0; i < *table_n[c]; i++)
 			spec_parse(&specs[specs_n++], &form_tables[c].row[i], c);
-	if (only && regcomp(&re, only, REG_EXTENDED | REG_NOSUB | REG_ICASE)) {
-		fprintf(stderr, "diff: --forms: not a regular expression\n");
-		exit(2);
-	}
-	index_rows(only ? &re : NULL);
-	if (only)
-		regfree(&re);
+	index_rows(compile(only, &re[0]), compile(without, &re[1]));
 }
 
 static struct spec *draw_once(struct rng *r, unsigned mode)

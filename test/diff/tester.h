@@ -19,7 +19,7 @@ struct options {
 	bool check;         /* check the table of forms instead of running anything */
 	bool list;          /* print the sequence as well when nothing differs */
 	bool no_shrink;
-	const char *forms;
+	const char *forms, *without;
 	struct gen_options gen;
 	struct guest_options guest;
 	struct compare_options compare;
