@@ -39,7 +39,7 @@ exec 3<&0
 	printf '\004\004' # the first one only ends an unfinished line
 } >"$dir/in" &
 feeder=$!
-trap 'kill $feeder 2>/dev/null; rm -rf "$dir"' EXIT
+trap 'kill $feeder 2>/dev/null || true; rm -rf "$dir"' EXIT
 status=0
 boot none --console-log "$dir/log" <"$dir/in" || status=$?
 exit $status

@@ -20,25 +20,25 @@ more=
 banners() { [ "$(grep -ac '^pandok: first line of /init' "$OUT/$1.txt")" -"$2" "$3" ]; }
 
 guest poweroff poweroff,-f
-verdict poweroff [ $status = 0 ] -- banners poweroff eq 1
+verdict poweroff ended poweroff 0 -- banners poweroff eq 1
 
-guest reboot reboot,-f --timeout 20
-verdict reboot [ $status = 124 ] -- banners reboot ge 2
+guest reboot reboot,-f --timeout 10
+verdict reboot ended reboot 124 -- banners reboot ge 2
 
 guest no-reboot reboot,-f --no-reboot
-verdict no-reboot [ $status = 0 ] -- banners no-reboot eq 1
+verdict no-reboot ended no-reboot 0 -- banners no-reboot eq 1
 
 more='rdinit=/nothing panic=0'
 guest panic none --timeout 30
-verdict panic [ $status = 3 ] -- grep -aq 'Kernel panic' "$OUT/panic.txt"
+verdict panic ended panic 3 -- grep -aq 'Kernel panic' "$OUT/panic.txt"
 
 more='rdinit=/nothing panic=-1'
 guest panic-reboot none --timeout 30 --no-reboot
-verdict panic-reboot [ $status = 3 ] -- grep -aq 'Kernel panic' "$OUT/panic-reboot.txt"
+verdict panic-reboot ended panic-reboot 3 -- grep -aq 'Kernel panic' "$OUT/panic-reboot.txt"
 more=
 
 guest time-limit sleep,1000 --timeout 4
-verdict time-limit [ $status = 124 ]
+verdict time-limit ended time-limit 124
 
 guest little-memory poweroff,-f --memory 1m
-verdict little-memory [ $status = 1 ] -- grep -q '^pandok: ' "$OUT/little-memory.err"
+verdict little-memory ended little-memory 1 -- grep -q '^pandok: ' "$OUT/little-memory.err"

@@ -11,5 +11,5 @@ for what in vmlinux kernel; do
 		pandok $name run --engine soft --memory 1g --timeout 140 --initrd "$initrd" "$asset" \
 			console=ttyS0 break=mount
 	verdict $name grep -aq '(initramfs)' "$OUT/$name.txt" -- \
-		grep -aq '^42 is the answer' "$OUT/$name.txt" -- [ $status = 0 ]
+		grep -aq '^42 is the answer' "$OUT/$name.txt" -- ended $name 0
 done

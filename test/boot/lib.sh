@@ -1,5 +1,7 @@
 # lib.sh - what boot tests share: things to boot that an unprivileged user can read, and verdicts.
 
+exec 3>&1
+
 # asset WHAT [FLAVOUR] - put a kernel or disk where the unprivileged user can read it; sets $asset.
 asset() {
 	asset=$OUT/$1-${2:-any}
@@ -9,13 +11,16 @@ asset() {
 }
 
 # pandok NAME [ARGUMENT...] - run the program as nobody; standard input is the guest's.
-# Leaves $OUT/NAME.out, $OUT/NAME.err and $status.
+# Leaves $OUT/NAME.out, .txt (the same without carriage returns), .err and .status.
 pandok() {
 	name=$1
 	shift
 	status=0
+	began=$(date +%s%N)
 	timeout -k 5 "${LIMIT:-150}" "$UNPRIV" "$PROG" "$@" \
 		>"$OUT/$name.out" 2>"$OUT/$name.err" || status=$?
+	echo $status >"$OUT/$name.status"
+	echo "# $name ended with status $status after $((($(date +%s%N) - began) / 1000000)) ms" >&3
 	tr -d '\r' <"$OUT/$name.out" >"$OUT/$name.txt"
 }
 
@@ -23,11 +28,14 @@ pandok() {
 once() {
 	patience=600
 	until grep -aqF -- "$2" "$OUT/$1.out" 2>/dev/null; do
-		[ $((patience -= 1)) -gt 0 ] || return
+		[ $((patience -= 1)) -gt 0 ] && [ ! -e "$OUT/$1.status" ] || return
 		sleep 0.2
 	done
 	cat
 }
+
+# ended NAME STATUS - the run ended with this exit status.
+ended() { [ "$(cat "$OUT/$1.status")" = "$2" ]; }
 
 # said NAME LINE - the guest printed exactly this line.
 said() { grep -aqxF -- "$2" "$OUT/$1.txt"; }
@@ -45,7 +53,7 @@ verdict() {
 		done
 		[ $# -eq 0 ] || shift
 		eval "$verdict_cmd" && continue
-		echo "FAIL $verdict_name: not so:$verdict_cmd (status ${status:-none}) $(why "$verdict_name")"
+		echo "FAIL $verdict_name: not so:$verdict_cmd (status $(cat "$OUT/$verdict_name.status")) $(why "$verdict_name")"
 		tail -n 12 "$OUT/$verdict_name.txt" 2>/dev/null | sed 's/^/    /'
 		return
 	done

@@ -12,7 +12,7 @@ echo $((6 * 7)) $(echo one two | wc -w)
 seq 1 20000 >/tmp/n; sort -rn /tmp/n | head -1; sha256sum </tmp/n
 sleep 0.2 && echo slept
 grep -c ' t \| T ' /proc/kallsyms >/dev/null && echo kallsyms
-dmesg | grep -ciE 'BUG:|Oops|Call Trace|unhandled|WARNING:'
+dmesg | grep -ciE 'BUG:|Oops|Call Trace|WARNING: CPU'
 tr -d 0-9 </proc/uptime
 END
 }
@@ -27,7 +27,7 @@ for what in kernel vmlinux; do
 		}
 		commands | once $name 'first line of /init' | pandok $name run --engine soft --timeout 140 --initrd "$shell" "$asset" \
 			console=ttyS0 quiet pandok.tty=none
-		verdict $name [ $status = 0 ] -- said $name 'pandok: first line of /init' -- \
+		verdict $name ended $name 0 -- said $name 'pandok: first line of /init' -- \
 			said $name 'Linux x86_64' -- said $name '42 2' -- said $name 20000 -- \
 			said $name "$sum" -- said $name slept -- said $name kallsyms -- said $name 0
 		rm -f "$asset"
