@@ -184,9 +184,12 @@ void clock_stop(struct clock *c)
 
 void clock_start(struct clock *c)
 {
+	u64 origin = host_ns(CLOCK_MONOTONIC) - c->now;
+
 	if (!c->stopped)
 		return;
-	c->origin = host_ns(CLOCK_MONOTONIC) - c->now;
+	c->wall += origin - c->origin; /* the date went on */
+	c->origin = origin;
 	c->stopped = false;
 	c->alarm = UINT64_MAX;
 	clock_alarm(c);

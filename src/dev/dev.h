@@ -40,7 +40,7 @@ u64 clock_now(struct clock *c);
 /* clock_set - manual clocks: time is ns now (never backwards); due timers fire in their order. */
 void clock_set(struct clock *c, u64 ns);
 u64 clock_next(const struct clock *c); /* when the first timer is due; UINT64_MAX: none armed */
-/* clock_wall - the date at guest time 0, in ns since 1970; the host's, fixed when manual. */
+/* clock_wall - the date less guest time, in ns since 1970; the host's, fixed when manual. */
 u64 clock_wall(const struct clock *c);
 /* Guest time stands still between stop and start. */
 void clock_stop(struct clock *c);

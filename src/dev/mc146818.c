@@ -19,9 +19,9 @@ enum { F_UPDATE = 0x10, F_ALARM = 0x20, F_PERIODIC = 0x40, F_ALL = 0x70, C_IRQ =
 struct rtc {
 	u8 index;
 	u8 cmos[128];  /* with B_SET the time registers stand still here */
-	i64 base_s;    /* the date, seconds since 1970, at guest time base_ns */
+	i64 base_s;    /* the date, seconds since 1970, at base_ns of rtc_now() */
 	i64 base_ns;
-	u64 seen_ns;   /* flags are up to date to here */
+	u64 seen_ns;   /* flags are up to date to here; rtc_now() */
 	struct timer timer;
 	struct irq *irq8;
 };
@@ -62,7 +62,13 @@ static int decode_hour(const struct rtc *r, u8 val)
 	return decode(r, val & 0x7f) % 12 + (val & 0x80 ? 12 : 0);
 }
 
-/* Whole seconds of the date at a guest time. */
+/* What the clock counts on: the host's date, ns since 1970. It goes on while the machine stands. */
+static u64 rtc_now(const struct rtc *r)
+{
+	return clock_wall(r->timer.clock) + clock_now(r->timer.clock);
+}
+
+/* Whole seconds of the guest's date. */
 static i64 rtc_date(const struct rtc *r, u64 now)
 {
 	i64 ns = (i64)now - r->base_ns;
@@ -157,7 +163,7 @@ static u64 rtc_period(const struct rtc *r)
 /* Set the flags of what happened between seen_ns and now. */
 static void rtc_catch_up(struct rtc *r)
 {
-	u64 now = clock_now(r->timer.clock), period = rtc_period(r);
+	u64 now = rtc_now(r), period = rtc_period(r);
 	i64 was = rtc_date(r, r->seen_ns), is = rtc_date(r, now);
 	bool runs = !(r->cmos[RTC_B] & B_SET);
 
@@ -171,7 +177,7 @@ static void rtc_catch_up(struct rtc *r)
 	r->seen_ns = now;
 }
 
-/* Guest time at which second t of the date begins. */
+/* rtc_now() when second t of the date begins. */
 static u64 rtc_ns_of(const struct rtc *r, i64 t)
 {
 	return (u64)((t - r->base_s) * (i64)NS + r->base_ns);
@@ -211,7 +217,7 @@ static void rtc_update(struct rtc *r)
 		}
 	if (next < r->seen_ns + TIMER_PERIOD_MIN_NS)
 		next = r->seen_ns + TIMER_PERIOD_MIN_NS;
-	timer_arm(&r->timer, next);
+	timer_arm(&r->timer, next == UINT64_MAX ? next : next - clock_wall(r->timer.clock));
 	irq_set(r->irq8, pending != 0);
 }
 
@@ -237,7 +243,7 @@ static u8 rtc_read_c(struct rtc *r)
 
 static u8 rtc_read_register(struct rtc *r)
 {
-	u64 now = clock_now(r->timer.clock);
+	u64 now = rtc_now(r);
 	bool set = r->cmos[RTC_B] & B_SET;
 
 	if (r->index == RTC_C)
@@ -262,7 +268,7 @@ static void rtc_write_b(struct rtc *r, u8 val, u64 now)
 
 static void rtc_write_register(struct rtc *r, u8 val)
 {
-	u64 now = clock_now(r->timer.clock);
+	u64 now = rtc_now(r);
 
 	if (r->index == RTC_C || r->index == RTC_D)
 		return;
@@ -310,19 +316,16 @@ static void rtc_reset(struct dev *d)
 	r->cmos[RTC_C] = 0;
 	r->cmos[RTC_D] = 0x80;
 	r->index = 0;
-	r->seen_ns = clock_now(d->clock);
+	r->seen_ns = rtc_now(r);
 	rtc_update(r);
 }
 
 void rtc_wire(struct dev *d, struct irq *irq8)
 {
 	struct rtc *r = d->state;
-	u64 wall = clock_wall(d->clock);
 
 	timer_init(&r->timer, d->clock, rtc_fire);
 	r->irq8 = irq8;
-	r->base_s = (i64)(wall / NS);
-	r->base_ns = -(i64)(wall % NS);
 }
 
 void rtc_cmos_set(struct dev *d, unsigned index, u8 val)

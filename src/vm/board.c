@@ -8,6 +8,8 @@
 
 #include "vm/board_int.h"
 
+#define NS 1000000000u
+
 static void uart_put(void *ctx, u8 byte)
 {
 	const struct cable *c = ctx;
@@ -314,9 +316,18 @@ void board_serial_break(struct board *b, unsigned i)
 	pthread_mutex_unlock(&b->lock);
 }
 
+/* The guest's clock is what kvmclock says; it stops here and goes on from the same value. */
 void board_pause(struct board *b)
 {
+	u64 tsc;
+
 	pthread_mutex_lock(&b->lock);
+	tsc = __rdtsc();
+	if (!b->paused) {
+		b->ns0 += mul_div(tsc - b->tsc0, NS, b->config.tsc_hz);
+		b->tsc0 = tsc;
+	}
+	b->paused = true;
 	clock_stop(b->clock);
 	pthread_mutex_unlock(&b->lock);
 }
@@ -325,9 +336,10 @@ void board_pause(struct board *b)
 void board_resume(struct board *b)
 {
 	pthread_mutex_lock(&b->lock);
+	if (b->paused)
+		b->tsc0 = __rdtsc();
+	b->paused = false;
 	clock_start(b->clock);
-	b->tsc0 = __rdtsc();
-	b->ns0 = clock_now(b->clock);
 	for (unsigned i = 0; b->kvmclock && i < b->config.ncpus; i++)
 		kvmclock_refresh(&b->kvmclock[i], true);
 	pthread_mutex_unlock(&b->lock);

@@ -83,7 +83,11 @@ size_t board_serial_in(struct board *b, unsigned i, const u8 *buf, size_t len);
 /* board_serial_break - a break condition on the line (as sysrq needs it). Any thread. */
 void board_serial_break(struct board *b, unsigned i);
 
-/* board_pause/board_resume - stop guest time while the machine does not run. Any thread. */
+/*
+ * board_pause/board_resume - stop guest time while the machine does not run. Resume also tells the
+ * guest that it was stopped, so that its watchdogs keep still; without a pause before it does only
+ * that (after SIGCONT, say). Any thread; vCPUs outside run().
+ */
 void board_pause(struct board *b);
 void board_resume(struct board *b);
 

@@ -48,6 +48,7 @@ struct board {
 	_Atomic bool *kicked; /* ncpus: KVM_HC_KICK_CPU */
 
 	u64 tsc0, ns0; /* host TSC and guest time at one moment: what all kvmclocks stand on */
+	bool paused;
 	u64 skipped;   /* deterministic: ns jumped over in halts */
 	u64 told;      /* deterministic: the guest time that board_advance() named last */
 };

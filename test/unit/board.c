@@ -294,6 +294,26 @@ static void board_publishes_one_clock(void **unused)
 	machine_fini();
 }
 
+static void board_stands_still(void **unused)
+{
+	u64 at, tsc, later, ns;
+
+	(void)unused;
+	machine_init(false, false);
+	assert_true(m.host.msr_write(m.host.ctx, m.v[0], 0x4b564d01, 0x1001));
+	board_pause(m.board);
+	at = board_now_ns(m.board);
+	assert_int_equal(mem_read(m.mem, GPA(0x1008), 8, &tsc), 0);
+	assert_true(board_now_ns(m.board) == at);
+	board_resume(m.board);
+	assert_true(board_now_ns(m.board) >= at);
+	assert_int_equal(mem_read(m.mem, GPA(0x1008), 8, &later), 0);
+	assert_int_equal(mem_read(m.mem, GPA(0x1010), 8, &ns), 0);
+	assert_true(later > tsc);
+	assert_in_range(ns, 1, at + 100000000);
+	machine_fini();
+}
+
 static void board_remembers_kicks(void **unused)
 {
 	const u64 arg[4] = { 0, 1, 0, 0 }, nobody[4] = { 0, 99, 0, 0 };
@@ -360,6 +380,7 @@ int main(void)
 		cmocka_unit_test(board_leaves_lines_to_the_engine),
 		cmocka_unit_test(board_skips_to_next_timer),
 		cmocka_unit_test(board_publishes_one_clock),
+		cmocka_unit_test(board_stands_still),
 		cmocka_unit_test(board_remembers_kicks),
 		cmocka_unit_test(board_resets),
 		cmocka_unit_test(board_refuses_too_many_cpus),
