@@ -350,7 +350,8 @@ void gen_insn(struct tr *t)
 	struct dinsn *d = &t->in[t->now];
 	u16 in = d->gpr_in, out = d->gpr_out;
 
-	if (d->action == A_CALL || d->action == A_END || d->action == A_UD)
+	if (d->action == A_CALL || d->action == A_END || d->action == A_UD ||
+	    d->action == A_NOP)
 		in = out = 0;
 	regs_need(t, in, out);
 	switch (d->action) {
