@@ -55,6 +55,10 @@ if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
 	exit 0
 fi
 
+# Two targets of one parallel make may get here together; apt takes one at a time.
+exec 9>"${TMPDIR:-/tmp}/pandok-deps.$(id -u)"
+flock 9
+
 need=$(missing $(wanted "$@"))
 # The guest's kernel is fetched by apt, which needs package lists even when nothing is missing.
 lists=yes

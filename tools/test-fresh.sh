@@ -48,7 +48,10 @@ step() {
 		passed=$((passed + 1))
 	else
 		echo "FAIL fresh: $name"
-		tail -n 60 "$top/log" | sed 's/^/    /'
+		mkdir -p build/failed
+		cp "$top/log" build/failed/fresh.log
+		grep -n -m 10 -E '^E: |[Ee]rror|\*\*\*' "$top/log" | sed 's/^/    /'
+		tail -n 40 "$top/log" | sed 's/^/    /'
 		failed=$((failed + 1))
 		return 1
 	fi
