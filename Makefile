@@ -112,6 +112,8 @@ objects   = $(patsubst src/%.S,$1/%.S.o,$(patsubst src/%.c,$1/%.o,$2))
 unit_objs = $(or $(call objects,$(B)/obj,$(call links,$1)),$(LIB))
 fuzz_objs = $(call objects,$(B)/fuzz/obj,$(or $(call links,$1),$(filter-out src/cli/%,$(SRC) $(ASM))))
 
+-include $(wildcard $(B)/diff/*.d)
+
 UNIT := $(patsubst test/unit/%.c,$(B)/unit/%,$(wildcard test/unit/*.c))
 FUZZ := $(patsubst test/fuzz/%.c,$(B)/fuzz/%,$(wildcard test/fuzz/fuzz_*.c))
 
@@ -136,6 +138,17 @@ $(B)/fuzz/obj/%.S.o: src/%.S | build/deps/test
 $(B)/fuzz/%: test/fuzz/%.c $$(call fuzz_objs,test/fuzz/$$*.c) | build/deps/test $(GEN)
 	@mkdir -p $(@D)
 	$(call say,clang,$<) $(CLANG) $(FUZZFLAGS) -fsanitize=fuzzer $(CPPFLAGS) -MMD -MP -MF $@.d -o $@ $< $(filter %.o,$^) $(LDLIBS)
+
+# The differential test runs the engine without the rest of the program.
+DIFF := $(patsubst test/diff/%.c,$(B)/diff/%.o,$(wildcard test/diff/*.c)) \
+	$(call objects,$(B)/obj,$(foreach d,base x86 mem soft,$(wildcard src/$d/*.c src/$d/*.S)))
+
+$(B)/diff/%.o: test/diff/%.c $(B)/flags | build/deps/test
+	@mkdir -p $(@D)
+	$(call say,cc,$<) $(CC) $(CFLAGS) $(CPPFLAGS) -MMD -MP -c -o $@ $<
+
+$(B)/diff/diff: $(DIFF)
+	$(call say,ld,$@) $(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 # Small programs that tests use, over the program's own code.
 $(B)/tools/%: test/tools/%.c $$(call unit_objs,test/tools/$$*.c) $(B)/flags | build/deps/build $(GEN)

@@ -90,7 +90,8 @@ static bool put_opcode_vex(struct out *o, const struct gen *g, const struct spec
 {
 	struct rex x = rex_of(s, a);
 	u8 pp = s->prefix == 0x66 ? 1 : s->prefix == 0xf3 ? 2 : s->prefix == 0xf2 ? 3 : 0;
-	u8 w = s->w >= 0 ? (u8)s->w : s->opsizes ? x.w : a->force_rex;
+	bool w_ignored = !s->opsizes || g->q->bits32;
+	u8 w = s->w >= 0 ? (u8)s->w : w_ignored ? a->force_rex : x.w;
 	u8 tail = (u8)((~a->vvvv & 15) << 3 | a->vex_l << 2 | pp);
 
 	if (g->q->bits32 && (x.r || x.x || x.b || a->vvvv > 7))

@@ -28,7 +28,7 @@ struct form {
 	const char *name; /* mnemonic as Zydis prints it */
 	const char *enc;
 	const char *ops;
-	u32 flags;
+	u64 flags;
 	u16 clob; /* general registers it writes without naming them, bit per register */
 	u8 feat;  /* enum feat: what the processor must have */
 };
@@ -69,6 +69,8 @@ enum {
 	FM_SEED = 1 << 29,   /* frstor, fldenv, fxrstor: the image is stored there first */
 };
 
+#define FM_WIPED (1ull << 32) /* leaves flags undefined that the engine cannot know: wiped after */
+
 enum feat {
 	FT_BASE, FT_SSE3, FT_SSSE3, FT_SSE41, FT_SSE42, FT_SSE4A, FT_AES, FT_PCLMUL, FT_SHA,
 	FT_AVX, FT_AVX2, FT_FMA, FT_F16C, FT_BMI1, FT_BMI2, FT_ADX, FT_POPCNT, FT_LZCNT, FT_MOVBE,
@@ -98,6 +100,9 @@ struct form_excluded {
 };
 extern const struct form_excluded forms_excluded[];
 extern const unsigned forms_excluded_n;
+
+/* forms whose result is wiped by what follows them: they must not be separated from it */
+#define FM_WIPES (FM_ENV | FM_SEED | FM_FXSAVE | FM_WIPED)
 
 /* One operand of a row, taken apart. */
 struct operand {

@@ -98,7 +98,7 @@ static bool unusable(const struct gen *g, const struct spec *s)
 	u16 keep = g->keep;
 
 	/* What must be wiped behind it cannot be the last. */
-	if (g->trap && (s->form->flags & (FM_ENV | FM_SEED | FM_FXSAVE)))
+	if (g->trap && (s->form->flags & FM_WIPES))
 		return true;
 	if (s->form->clob & keep)
 		return true;

@@ -363,7 +363,7 @@ static void wipe_flags(struct gen *g, const struct spec *s)
 	for (unsigned i = 0; i < ARRAY_SIZE(rows); i++) {
 		u32 keep = ~rows[i].undefined;
 
-		if (!(s->form->flags & FM_32) || !strstr(rows[i].names, s->form->name))
+		if (!(s->form->flags & FM_WIPED) || !strstr(rows[i].names, s->form->name))
 			continue;
 		gen_raw(g, (u8[]){ 0x9c }, 1); /* pushfd; and dword [esp], keep; popfd */
 		gen_raw(g, (u8[]){ 0x81, 0x24, 0x24, (u8)keep, (u8)(keep >> 8), 0xff, 0xff }, 7);

@@ -62,7 +62,7 @@ static bool has_wipes(const struct seq *q)
 {
 	for (u32 i = 0; i < q->n; i++)
 		if (q->item[i].spec != ITEM_RAW &&
-		    specs[q->item[i].spec].form->flags & (FM_ENV | FM_SEED | FM_FXSAVE))
+		    specs[q->item[i].spec].form->flags & FM_WIPES)
 			return true;
 	return false;
 }

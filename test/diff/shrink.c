@@ -117,13 +117,11 @@ static bool shrink_groups(struct analysis *a, struct seq *q)
 /* What wipes an undefined or unequal result must go together with what it wipes. */
 static bool droppable(const struct seq *q, u32 at)
 {
-	u32 wiped = FM_ENV | FM_FXSAVE | FM_SEED;
-
 	if (q->item[at].spec != ITEM_RAW)
 		return true;
 	for (u32 i = 0; i < q->n; i++)
 		if (q->item[i].group == q->item[at].group && q->item[i].spec != ITEM_RAW &&
-		    ((specs[q->item[i].spec].form->flags & wiped) || i < at))
+		    ((specs[q->item[i].spec].form->flags & FM_WIPES) || i < at))
 			return false;
 	return true;
 }

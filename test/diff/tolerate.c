@@ -11,6 +11,7 @@ enum {
 	T_MEMORY = 2,   /* bytes before the faulting page may have been written */
 	T_TAGS = 4,     /* x87 tags and top of stack */
 	T_VECTORS = 8,  /* destination and mask */
+	T_ORDER = 16,   /* #PF natively, #GP for misalignment in the engine */
 };
 
 static const struct tolerated {
@@ -25,6 +26,7 @@ static const struct tolerated {
 	{ "fldenv", T_CR2_PAGE, "several loads in an order of the processor's own" },
 	{ "fxrstor", T_CR2_PAGE, "several loads in an order of the processor's own" },
 	{ "maskmovq", T_TAGS, "the change to MMX state may come before the fault" },
+	{ "sha", T_ORDER, "a page fault comes before misalignment on some processors" },
 	{ "vpgather", T_VECTORS, "elements behind the faulting one may be done or not (SDM 2C VPGATHERDD)" },
 	{ "vgather", T_VECTORS, "elements behind the faulting one may be done or not (SDM 2C VGATHERDPS)" },
 };
@@ -33,10 +35,11 @@ void print_tolerated(void)
 {
 	printf("\nnot compared when the instruction faults:\n");
 	for (unsigned i = 0; i < ARRAY_SIZE(rows); i++)
-		printf("  %s*:%s%s%s%s: %s\n", rows[i].prefix, rows[i].what & T_CR2_PAGE ? " address within the page" : "",
+		printf("  %s*:%s%s%s%s%s: %s\n", rows[i].prefix, rows[i].what & T_CR2_PAGE ? " address within the page" : "",
 		       rows[i].what & T_MEMORY ? ", memory before the page" : "",
 		       rows[i].what & T_TAGS ? " x87 tags" : "",
-		       rows[i].what & T_VECTORS ? " destination and mask" : "", rows[i].why);
+		       rows[i].what & T_VECTORS ? " destination and mask" : "",
+		       rows[i].what & T_ORDER ? " which of two faults" : "", rows[i].why);
 }
 
 static const struct tolerated *row_of(const char *name)
@@ -97,6 +100,11 @@ void tolerate(const struct seq *q, struct outcome *native, struct outcome *guest
 	t = row_of(ZydisMnemonicGetString(in.info.mnemonic));
 	if (!t)
 		return;
+	if ((t->what & T_ORDER) && native->vec == EXC_PF && guest->vec == EXC_GP) {
+		guest->vec = EXC_PF;
+		guest->error = native->error;
+		guest->cr2 = native->cr2;
+	}
 	forget(&in, t->what, native, cr2);
 	forget(&in, t->what, guest, cr2);
 }
