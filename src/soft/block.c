@@ -121,6 +121,9 @@ static enum step decode_block(struct tr *t, const u8 *bytes, unsigned room)
 			d->in.pc = pc;
 			d->in.len = 1;
 		}
+		if (t->so->deterministic && (d->in.mnemonic == ZYDIS_MNEMONIC_RDRAND ||
+					     d->in.mnemonic == ZYDIS_MNEMONIC_RDSEED))
+			d->action = A_UD;
 		t->n++;
 		f.bytes += d->in.len;
 		f.room -= d->in.len;

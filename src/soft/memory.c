@@ -338,6 +338,11 @@ static void stub_unmerge(struct tr *t, const struct stub *s)
 	if (s->flags_saved)
 		flags_load(t);
 	regs_canonical(t);
+	if (t->so->deterministic) { /* give back what the block counted for the rest of it */
+		emit_load(&t->e, T0, M_GS(OFF(budget)));
+		emit_lea(&t->e, T0, M_BD(T0, (i32)(t->n - s->insn)));
+		emit_store(&t->e, M_GS(OFF(budget)), T0);
+	}
 	x = exit_add(t, t->in[s->insn].in.pc, (t->mode & M_KEPT) | M_NOMERGE);
 	emit_align4(&t->e, 1);
 	t->exit[x].jmp = emit_jmp(&t->e, 0);

@@ -421,7 +421,7 @@ u64 soft_end(struct soft_vcpu *s, const struct insn *in)
 	s->insn_left = 0;
 	soft_mode_changed(s);
 	if (s->exiting || s->left || s->inhibit || s->again || s->one_mode || s->v.events ||
-	    (s->v.rflags & FL_TF) || (s->irq_waits && (s->v.rflags & FL_IF)) || s->soft->single_step ||
+	    (s->v.rflags & FL_TF) || (s->irq_waits && (s->v.rflags & FL_IF)) || s->soft->single_step || s->soft->deterministic ||
 	    (s->mode & M_CS_BASE) || s->run_one)
 		return 0;
 	to = *(u64 *)((u8 *)s + s->jc_now + (s->v.rip & (JC_N - 1)) * 8);

@@ -257,6 +257,10 @@ struct cpuid_regs cpuid_model(const struct cpuid_config *c, const struct vcpu *v
 		r = rows_apply(leaf, subleaf);
 	if (leaf == 0x1 && (v->cr4 & CR4_OSXSAVE))
 		r.ecx |= L1_ECX_OSXSAVE;
+	if (c->deterministic && leaf == 0x1)
+		r.ecx &= ~B(30); /* RDRAND */
+	if (c->deterministic && leaf == 0x7 && subleaf == 0)
+		r.ebx &= ~B(18); /* RDSEED */
 	if (leaf == 0xd)
 		r = leaf_d(c, v, subleaf, r);
 	if (leaf == 0x80000001u)

@@ -15,6 +15,7 @@ struct cpuid_config {
 	unsigned ncpus;
 	u64 tsc_hz;       /* frequency of the guest's TSC */
 	bool soft;        /* the translator: hide what it does not run (AVX-512 and more) */
+	bool deterministic; /* hide RDRAND and RDSEED */
 	bool kvm_leaves;  /* KVM's paravirtual leaves at 0x40000000 */
 };
 
