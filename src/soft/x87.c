@@ -112,22 +112,29 @@ enum step op_fnstenv(struct soft_vcpu *s, const struct insn *in)
 	return STEP_NEXT;
 }
 
+/* The save area is in the order of the stack: a new top in the status word turns it. */
+static void turn_stack(struct vcpu *v, u16 old_fsw)
+{
+	unsigned by = ((get16(v->xsave + XS_FSW) >> 11) - (old_fsw >> 11)) & 7;
+	u8 st[128];
+
+	memcpy(st, v->xsave + XS_ST, sizeof(st));
+	for (unsigned i = 0; i < 8; i++)
+		memcpy(v->xsave + XS_ST + 16 * i, st + 16 * ((i + by) & 7), 16);
+}
+
 enum step op_fldenv(struct soft_vcpu *s, const struct insn *in)
 {
 	struct vcpu *v = cpu_of(s);
 	unsigned size = env_size(in);
-	u8 env[28], st[128];
-	unsigned top;
+	u8 env[28];
+	u16 fsw;
 
 	if (pending_check(s) || op_read(s, in, env, 7 * size))
 		return STEP_FAULT;
-	/* The save area is in the order of the stack: a new top turns it. */
-	top = get16(v->xsave + XS_FSW) >> 11 & 7;
+	fsw = get16(v->xsave + XS_FSW);
 	env_load(v, size, env);
-	top = ((get16(v->xsave + XS_FSW) >> 11 & 7) - top) & 7;
-	memcpy(st, v->xsave + XS_ST, sizeof(st));
-	for (unsigned i = 0; i < 8; i++)
-		memcpy(v->xsave + XS_ST + 16 * i, st + 16 * ((i + top) & 7), 16);
+	turn_stack(v, fsw);
 	xstate_put(v, XC_X87);
 	return STEP_NEXT;
 }
@@ -137,6 +144,7 @@ enum step op_fnsave(struct soft_vcpu *s, const struct insn *in)
 	struct vcpu *v = cpu_of(s);
 	unsigned n;
 	u8 buf[108];
+	u16 fsw;
 
 	if (fpu_check(s))
 		return STEP_FAULT;
@@ -148,7 +156,9 @@ enum step op_fnsave(struct soft_vcpu *s, const struct insn *in)
 		return STEP_FAULT;
 	/* Then as fninit: the registers' contents stay, marked empty. */
 	put16(v->xsave + XS_FCW, 0x37f);
+	fsw = get16(v->xsave + XS_FSW);
 	memset(v->xsave + XS_FSW, 0, XS_MXCSR - XS_FSW);
+	turn_stack(v, fsw);
 	xstate_put(v, XC_X87);
 	return STEP_NEXT;
 }
