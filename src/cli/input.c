@@ -87,7 +87,7 @@ static void type(struct input *in, const char *text)
  * person would: a shell leaves, and an init that ran one powers off. A Ctrl-D that arrives while
  * the guest's terminal changes modes is lost, so it is typed again whenever the guest has been
  * silent for a while, then less and less often; at last the power button is pressed, once.
- * @test terminal_stdin_end
+ * @test test/terminal/run
  */
 static void type_end(struct input *in)
 {

@@ -34,7 +34,7 @@ static int unknown(const char *word)
  * ("pandok 64m vmlinux root=/dev/vda") and means `run`. An option first can only be that form too.
  * Each command is a function that returns the exit status, so that every way out of the program is
  * a way out of main().
- * @test golden/usage
+ * @test test/golden/usage.t
  */
 int main(int argc, char **argv)
 {

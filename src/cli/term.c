@@ -79,7 +79,7 @@ static bool same_mode(const struct termios *a, const struct termios *b)
  * child process that does nothing sleeps on a pipe whose other end dies with us, and restores the
  * terminal if it is still as we left it. It has a session of its own: what kills our process group
  * does not reach it, and the terminal's job control does not stop it.
- * @test terminal_kill9
+ * @test test/terminal/kill9.t
  */
 static NORETURN void guard_main(int fd)
 {

@@ -1,0 +1,7 @@
+# Signal 8 kills, but not before the terminal is restored.
+run run --engine soft guest
+expect > 
+raw
+kill 8
+status 136
+cooked
