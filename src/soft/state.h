@@ -35,7 +35,9 @@ enum {
 };
 #define M_KEPT (~(u32)(M_ONE | M_NOMERGE)) /* bits that a successor inherits */
 
+#ifndef TLB_BITS /* the differential test has one build with a tiny TLB */
 #define TLB_BITS 10
+#endif
 #define TLB_N (1u << TLB_BITS)
 enum tlb_view { VIEW_SUPER, VIEW_USER, VIEW_AC, VIEW_N };
 
