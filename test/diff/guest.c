@@ -25,6 +25,7 @@ struct guest {
 	_Atomic bool stop, busy;
 	_Atomic u32 runs; /* goes up with each sequence, so that the kicker sees one that hangs */
 	_Atomic bool late;
+	u32 kicks;
 };
 
 static u32 no_pio_read(void *ctx, struct vcpu *v, u16 port, unsigned size)
@@ -132,6 +133,7 @@ int guest_new(const struct guest_options *o, struct guest **ret, struct err *e)
 	rc = mem_new(GUEST_RAM, &g->mem, e);
 	if (rc)
 		goto fail;
+	c.precise = o->precise;
 	c.mem = g->mem;
 	rc = soft_ops.new(&c, &g->engine, e);
 	if (rc)
@@ -238,6 +240,13 @@ static void save_state(struct guest *g, struct outcome *out)
 		memcpy(out->image + i * GUEST_PAGE_SIZE, g->frame[i], GUEST_PAGE_SIZE);
 }
 
+/* What a debugger does to a stopped vCPU; it drops whatever the engine had cached. */
+static void round_trip(struct vcpu *v)
+{
+	soft_ops.get_state(v);
+	soft_ops.put_state(v);
+}
+
 void guest_run(struct guest *g, const struct seq *q, struct outcome *out)
 {
 	enum run_exit why = RUN_EVENT;
@@ -251,6 +260,8 @@ void guest_run(struct guest *g, const struct seq *q, struct outcome *out)
 	while (why == RUN_EVENT && !g->late) {
 		atomic_fetch_and(&g->v->events, ~(u32)EV_STOP);
 		why = soft_ops.run(g->v, &e);
+		if (why == RUN_EVENT && g->kicks++ % 2)
+			round_trip(g->v);
 	}
 	g->busy = false;
 	out->status = why == RUN_HALT ? OUT_FAULT : why == RUN_EVENT ? OUT_TIMEOUT : OUT_ERROR;

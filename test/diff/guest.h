@@ -9,7 +9,7 @@
 struct guest;
 
 struct guest_options {
-	bool single_step;
+	bool single_step, precise;
 	u32 kick_us; /* another thread kicks the vCPU about this often; 0 never */
 	bool log;    /* log each exception delivered */
 };

@@ -40,7 +40,7 @@ static const char usage[] =
 	"  --bits32 N       N of a thousand sequences are 32-bit code (default 120)\n"
 	"  --single-step    the engine runs one instruction a block\n"
 	"  --kick US        kick the vCPU about every US microseconds\n"
-	"  --precise        compare arithmetic flags at faults too\n"
+	"  --precise        let the engine keep all flags exact; compare them at faults too\n"
 	"  --findings N     stop after N differences (default 10)\n"
 	"  --jobs N         worker processes (default 1)\n"
 	"  --table          print how often each form was covered\n"
@@ -77,7 +77,7 @@ static bool set_option(struct options *o, int c)
 	case OPT_TABLE: o->table = true; break;
 	case OPT_CHECK: o->check = true; break;
 	case OPT_STEP: o->guest.single_step = true; break;
-	case OPT_PRECISE: o->compare.precise = true; break;
+	case OPT_PRECISE: o->compare.precise = o->guest.precise = true; break;
 	case OPT_LIST: o->list = true; break;
 	case OPT_NO_SHRINK: o->no_shrink = true; break;
 	case OPT_LOG: o->guest.log = true; break;
