@@ -31,5 +31,5 @@ for f in /etc/apt/apt.conf /etc/apt/apt.conf.d/*proxy*; do
 	[ ! -f "$f" ] || conf="$conf --aptopt=$f"
 done
 
-mmdebstrap --quiet --variant=apt --include="$packages" $conf "$@" "$suite" "$target" \
+mmdebstrap --quiet --variant=apt --dpkgopt=force-unsafe-io --include="$packages" $conf "$@" "$suite" "$target" \
 	$(ls "$sources"/* 2>/dev/null)
