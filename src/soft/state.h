@@ -36,7 +36,7 @@ enum {
 #define M_KEPT (~(u32)(M_ONE | M_NOMERGE)) /* bits that a successor inherits */
 
 #ifndef TLB_BITS /* the differential test has one build with a tiny TLB */
-#define TLB_BITS 10
+#define TLB_BITS 12
 #endif
 #define TLB_N (1u << TLB_BITS)
 enum tlb_view { VIEW_SUPER, VIEW_USER, VIEW_AC, VIEW_N };
@@ -60,10 +60,30 @@ static inline u64 itlb_tag(u64 lin, u64 gpa)
 }
 static inline unsigned itlb_index(u64 lin) { return (lin >> 12) & (ITLB_N - 1); }
 
-#define FILL_LOG 128
+#define FILL_LOG 512
 struct fill_log { /* which slots were filled since the last flush; more than FILL_LOG: any */
 	u32 n;
 	u16 slot[FILL_LOG];
+};
+
+/* What was cached for an address space (PCID) that is not the present one. */
+#define SPACES 8
+#define SPACE_TLB 256
+#define SPACE_ITLB 128
+struct space {
+	u32 pcid; /* + 1; 0: unused */
+	u64 left_at;
+	u16 n, ni;
+	struct {
+		u8 view;
+		u16 slot;
+		struct tlb_entry entry;
+	} tlb[SPACE_TLB];
+	struct {
+		u8 view;
+		u16 slot;
+		u64 tag;
+	} itlb[SPACE_ITLB];
 };
 
 #define MODE_SLOTS 16
@@ -129,6 +149,10 @@ struct soft_vcpu {
 	/* cold fields */
 	struct soft *soft;
 	struct fill_log fills[VIEW_N][2], ifills[2][2]; /* [..][global] */
+	u8 tlb_global[VIEW_N][TLB_N], itlb_global[2][ITLB_N]; /* the slot holds a global page */
+	u32 pcid;            /* of what the TLBs hold */
+	u64 spaces_left;     /* counts departures: the oldest space is given up first */
+	struct space space[SPACES];
 	bool huge_seen;      /* a page over 4 MiB was ever cached */
 	u8 large_seen[4096]; /* by hash of 2 MiB piece: a page over 4 KiB was ever cached there */
 	struct fault fault;

@@ -59,7 +59,7 @@ static void flush_iview(struct soft_vcpu *s, unsigned view, bool global)
 	l->n = 0;
 }
 
-void soft_tlb_flush(struct soft_vcpu *s, bool global)
+static void flush_present(struct soft_vcpu *s, bool global)
 {
 	s->v.stats.n[STAT_tlb_flush]++;
 	for (unsigned g = 0; g <= global; g++) {
@@ -70,11 +70,120 @@ void soft_tlb_flush(struct soft_vcpu *s, bool global)
 	}
 }
 
-/* One address space is cached at a time, so a kept PCID is flushed like any other. */
+void soft_tlb_flush(struct soft_vcpu *s, bool global)
+{
+	flush_present(s, global);
+	for (unsigned i = 0; i < SPACES; i++)
+		s->space[i].pcid = 0;
+}
+
+/*E:210 Address spaces that wait
+ * A kernel that tags its address spaces (PCID) comes back to them soon, and says that what was
+ * cached is still good. So a CR3 write puts the present space's entries aside, and
+ * takes out those of the one that is entered: a copy an entry instead of a page walk.
+ */
+static struct space *space_of(struct soft_vcpu *s, u32 pcid)
+{
+	for (unsigned i = 0; i < SPACES; i++)
+		if (s->space[i].pcid == pcid + 1)
+			return &s->space[i];
+	return NULL;
+}
+
+static struct space *space_room(struct soft_vcpu *s, u32 pcid)
+{
+	struct space *best = space_of(s, pcid);
+
+	for (unsigned i = 0; !best && i < SPACES; i++)
+		if (!s->space[i].pcid)
+			best = &s->space[i];
+	if (best)
+		return best;
+	best = &s->space[0];
+	for (unsigned i = 1; i < SPACES; i++)
+		if (s->space[i].left_at < best->left_at)
+			best = &s->space[i];
+	return best;
+}
+
+static void put_aside(struct soft_vcpu *s, struct space *sp)
+{
+	sp->pcid = s->pcid + 1;
+	sp->left_at = ++s->spaces_left;
+	sp->n = sp->ni = 0;
+	for (unsigned v = 0; v < VIEW_N; v++) {
+		const struct fill_log *l = &s->fills[v][0];
+
+		for (unsigned i = 0; i < l->n && i < FILL_LOG && sp->n < SPACE_TLB; i++) {
+			u16 slot = l->slot[i];
+			struct tlb_entry *t = &s->tlb[v][slot];
+
+			if (s->tlb_global[v][slot] || t->tag_r == TLB_NO_MATCH(slot))
+				continue;
+			sp->tlb[sp->n].view = (u8)v;
+			sp->tlb[sp->n].slot = slot;
+			sp->tlb[sp->n++].entry = *t;
+			entry_clear(t, slot); /* it may be in the log twice */
+		}
+	}
+	for (unsigned v = 0; v < 2; v++) {
+		const struct fill_log *l = &s->ifills[v][0];
+
+		for (unsigned i = 0; i < l->n && i < FILL_LOG && sp->ni < SPACE_ITLB; i++) {
+			u16 slot = l->slot[i];
+
+			if (s->itlb_global[v][slot] || !s->itlb[v][slot])
+				continue;
+			sp->itlb[sp->ni].view = (u8)v;
+			sp->itlb[sp->ni].slot = slot;
+			sp->itlb[sp->ni++].tag = s->itlb[v][slot];
+			s->itlb[v][slot] = 0;
+		}
+	}
+}
+
+static void take_out(struct soft_vcpu *s, struct space *sp)
+{
+	for (unsigned i = 0; i < sp->n; i++) {
+		unsigned v = sp->tlb[i].view, slot = sp->tlb[i].slot;
+
+		s->tlb[v][slot] = sp->tlb[i].entry;
+		s->tlb_global[v][slot] = 0;
+		log_fill(&s->fills[v][0], slot);
+	}
+	for (unsigned i = 0; i < sp->ni; i++) {
+		unsigned v = sp->itlb[i].view, slot = sp->itlb[i].slot;
+
+		s->itlb[v][slot] = sp->itlb[i].tag;
+		s->itlb_global[v][slot] = 0;
+		log_fill(&s->ifills[v][0], slot);
+	}
+	sp->pcid = 0;
+}
+
 void soft_tlb_cr3(struct soft_vcpu *s, bool keep)
 {
-	(void)keep;
-	soft_tlb_flush(s, false);
+	u32 pcid = s->v.cr4 & CR4_PCIDE ? s->v.cr3 & 0xfff : 0;
+	struct space *sp;
+
+	if (!(s->v.cr4 & CR4_PCIDE)) {
+		s->pcid = 0;
+		soft_tlb_flush(s, false);
+		return;
+	}
+	if (pcid == s->pcid) {
+		if (!keep)
+			flush_present(s, false);
+		return;
+	}
+	put_aside(s, space_room(s, s->pcid));
+	flush_present(s, false);
+	s->pcid = pcid;
+	sp = space_of(s, pcid);
+	if (sp && keep)
+		take_out(s, sp);
+	else if (sp)
+		sp->pcid = 0;
 }
 
 static unsigned piece_of(u64 lin) { return (lin >> 21) * 0x9e3779b97f4a7c15ull >> 52; }
@@ -84,7 +193,7 @@ void soft_tlb_flush_page(struct soft_vcpu *s, u64 lin)
 {
 	s->v.stats.n[STAT_invlpg]++;
 	if (s->huge_seen || s->large_seen[piece_of(lin)]) {
-		soft_tlb_flush(s, true);
+		flush_present(s, true);
 		return;
 	}
 	for (unsigned v = 0; v < VIEW_N; v++)
@@ -99,6 +208,10 @@ void tlb_protect(struct soft_vcpu *s, u64 host_page)
 		for (unsigned i = 0; i < TLB_N; i++)
 			if (s->tlb[v][i].host == host_page)
 				s->tlb[v][i].tag_w = TLB_NO_MATCH(i);
+	for (unsigned i = 0; i < SPACES; i++)
+		for (unsigned k = 0; s->space[i].pcid && k < s->space[i].n; k++)
+			if (s->space[i].tlb[k].entry.host == host_page)
+				s->space[i].tlb[k].entry.tag_w = TLB_NO_MATCH(s->space[i].tlb[k].slot);
 }
 
 static struct paging paging_of(const struct soft_vcpu *s, bool ac)
@@ -159,7 +272,8 @@ enum fill tlb_fill(struct soft_vcpu *s, enum tlb_view view, u64 lin, unsigned ac
 	t->host = (u64)(uintptr_t)host;
 	t->addend = t->host - page;
 	t->tag_r = page;
-	log_fill(&s->fills[view][w.global && (s->v.cr4 & CR4_PGE)], slot);
+	s->tlb_global[view][slot] = w.global && (s->v.cr4 & CR4_PGE);
+	log_fill(&s->fills[view][s->tlb_global[view][slot]], slot);
 	if (!(acc & ACC_W))
 		return FILL_RAM;
 	if (ret->code || ret->rom)
@@ -201,6 +315,7 @@ enum step itlb_fill(struct soft_vcpu *s, u64 lin, gpa_t *ret)
 	note_large(s, lin, &w);
 	*ret = w.at;
 	s->itlb[user][itlb_index(lin)] = itlb_tag(lin, w.at.at);
-	log_fill(&s->ifills[user][w.global && (s->v.cr4 & CR4_PGE)], itlb_index(lin));
+	s->itlb_global[user][itlb_index(lin)] = w.global && (s->v.cr4 & CR4_PGE);
+	log_fill(&s->ifills[user][s->itlb_global[user][itlb_index(lin)]], itlb_index(lin));
 	return STEP_NEXT;
 }

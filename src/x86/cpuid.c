@@ -101,8 +101,9 @@ static const struct cpuid_row cpuid_rows[] = {
 	{ 0x8000001d, ANY_SUB, EBX, ~0u, 0 },
 	{ 0x8000001d, ANY_SUB, ECX, ~0u, 0 },
 	{ 0x8000001d, ANY_SUB, EDX, 0x3, 0 },
-	/* LFENCE serializes, SRSO_NO; given: a null selector clears the base. */
-	{ 0x80000021, 0, EAX, B(2) | B(29), B(6) },
+	/* LFENCE serializes; given: a null selector clears the base, automatic IBRS, SRSO_NO. A
+	 * retpoline is slow here and protects nothing: it is our branches that the host predicts. */
+	{ 0x80000021, 0, EAX, B(2), B(6) | B(8) | B(29) },
 	{ 0x80000021, 0, ECX, B(1) | B(2), 0 }, /* TSA_SQ_NO, TSA_L1_NO */
 };
 
