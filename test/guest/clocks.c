@@ -34,9 +34,11 @@ static void wait_pit(void)
 
 static bool near(u64 v)
 {
-	if (v < 950 || v > 1050)
+	u64 slack = on_tcg() ? 150 : 50; /* reads alone take their time there */
+
+	if (v < 1000 - slack || v > 1000 + slack)
 		note("permille", v);
-	return v >= 950 && v <= 1050;
+	return v >= 1000 - slack && v <= 1000 + slack;
 }
 
 static u64 kvm_tsc_hz(void)
