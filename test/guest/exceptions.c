@@ -104,7 +104,7 @@ static void gp(void)
 		 last.vec == SS && last.err == 0);
 	idt_set(SS, (ulong)trap_stubs + SS * 16, 0xe, 0, 2);
 	idt_set(GP, (ulong)trap_stubs + GP * 16, 0xe, 0, 2);
-	TRY("movq %0, %%rsp\n push %%rax", : : "r"(far_away) : "memory");
+	TRY("movq %0, %%rsp\n push %%rax", : : "r"(far_away + 4096) : "memory");
 	check_hw("#SS: push with rsp non-canonical", last.vec == SS && last.err == 0);
 	idt_default(SS);
 	idt_default(GP);

@@ -167,7 +167,7 @@ static void nested(void)
 	idt_default(GP);
 	idt_default(UD);
 
-	tss.ist[3] = 1ull << 47;
+	tss.ist[3] = (1ull << 47) + 4096;
 	idt_set(UD, GATE(UD), 0xe, 0, 3);
 	TRY("ud2", MEM);
 	check_hw("#UD with its stack not canonical: #SS", last.vec == SS && last.err <= 1);
