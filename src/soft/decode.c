@@ -1,4 +1,5 @@
 /* decode.c - guest bytes to what the translator needs to know of an instruction. Knows Zydis. */
+#include "soft/ops.h"
 #include "soft/translate.h"
 
 #define MN(x) ZYDIS_MNEMONIC_##x
@@ -19,6 +20,7 @@ static const struct { u16 mnemonic; u8 action; } actions[] = {
 	{ MN(LOOP), A_LOOP }, { MN(LOOPE), A_LOOP }, { MN(LOOPNE), A_LOOP },
 	{ MN(CLI), A_CLI }, { MN(STI), A_STI }, { MN(CLD), A_CLD }, { MN(STD), A_STD },
 	{ MN(CLAC), A_CLAC }, { MN(STAC), A_STAC }, { MN(RDTSC), A_RDTSC },
+	{ MN(RDTSCP), A_RDTSCP }, { MN(PUSHFQ), A_PUSHF }, { MN(SWAPGS), A_SWAPGS },
 	{ MN(MOV), A_COPY }, { MN(BT), A_BT }, { MN(BTS), A_BT }, { MN(BTR), A_BT }, { MN(BTC), A_BT },
 	{ MN(UD0), A_UD }, { MN(UD1), A_UD }, { MN(UD2), A_UD },
 };
@@ -98,17 +100,22 @@ static int gpr_number(ZydisRegister r, unsigned *size, bool *high)
 #define ACT_READ (ZYDIS_OPERAND_ACTION_READ | ZYDIS_OPERAND_ACTION_CONDREAD)
 #define ACT_WRITE (ZYDIS_OPERAND_ACTION_WRITE | ZYDIS_OPERAND_ACTION_CONDWRITE)
 
+/* A zero source leaves the destination as it was. SDM 2A BSF; the APM says it outright. */
+static bool keeps_output(unsigned mnemonic) { return mnemonic == MN(BSF) || mnemonic == MN(BSR); }
+
 static void operand_reg(struct dinsn *d, const ZydisDecodedOperand *op)
 {
 	unsigned size = 0;
 	bool high;
 	int n = gpr_number(op->reg.value, &size, &high);
 
+	d->in.mmx |= op->reg.value >= ZYDIS_REGISTER_MM0 && op->reg.value <= ZYDIS_REGISTER_MM7;
+	d->xmm |= op->reg.value >= ZYDIS_REGISTER_XMM0 && op->reg.value <= ZYDIS_REGISTER_XMM15;
 	if (n < 0)
 		return;
 	if (op->actions & ACT_WRITE)
 		d->gpr_out |= (u16)(1 << n);
-	if ((op->actions & (ACT_READ | ZYDIS_OPERAND_ACTION_CONDWRITE)) || size < 4)
+	if ((op->actions & (ACT_READ | ZYDIS_OPERAND_ACTION_CONDWRITE)) || size < 4 || keeps_output(d->in.mnemonic))
 		d->gpr_in |= (u16)(1 << n);
 	d->high |= high;
 	d->byte_low |= size == 1 && !high;
@@ -169,8 +176,16 @@ static void operand_mem(struct dinsn *d, const ZydisDecodedOperand *op)
 		d->gpr_in |= (u16)(1 << d->in.index);
 }
 
+/* es:[rdi], which no prefix moves. */
+static bool is_string_destination(const ZydisDecodedInstruction *z, const ZydisDecodedOperand *op)
+{
+	return (z->meta.category == ZYDIS_CATEGORY_STRINGOP || z->meta.category == ZYDIS_CATEGORY_IOSTRINGOP) &&
+	       mem_reg(op->mem.base) == RDI;
+}
+
 static void operands(struct dinsn *d, const ZydisDecodedInstruction *z, const ZydisDecodedOperand *ops)
 {
+	d->in.mnemonic = (u16)z->mnemonic;
 	d->in.base = d->in.index = GPR_NONE;
 	d->in.seg = SEG_DS;
 	d->in.scale = 1;
@@ -183,7 +198,7 @@ static void operands(struct dinsn *d, const ZydisDecodedInstruction *z, const Zy
 			 op->visibility != ZYDIS_OPERAND_VISIBILITY_HIDDEN)
 			operand_mem(d, op);
 		else if (op->type == ZYDIS_OPERAND_TYPE_MEMORY && op->mem.segment >= ZYDIS_REGISTER_ES &&
-			 !d->in.is_mem)
+			 !d->in.is_mem && !is_string_destination(z, op))
 			d->in.seg = seg_number(op->mem.segment);
 	}
 }
@@ -279,6 +294,39 @@ static void encoding(struct dinsn *d, const ZydisDecodedInstruction *z, const u8
 		d->imm[i] = bytes[imm_at + i];
 }
 
+/* Does VEX.W choose the width of a general register or of an integer in memory? Outside 64-bit mode it
+ * is ignored then. SDM 2A 2.3.5.5. */
+static bool vex_w_is_width(const struct dinsn *d)
+{
+	switch (d->in.mnemonic) {
+	case MN(VCVTSI2SS):
+	case MN(VCVTSI2SD):
+	case MN(VMOVD):
+	case MN(VMOVQ):
+	case MN(VPINSRD):
+	case MN(VPINSRQ):
+	case MN(VPEXTRD):
+	case MN(VPEXTRQ):
+	case MN(VPCMPESTRI):
+	case MN(VPCMPESTRM):
+		return true;
+	default:
+		return d->reg_gpr || d->rm_gpr || d->v_gpr;
+	}
+}
+
+/* Outside 64-bit mode there are eight registers, and bits that would name more are ignored. */
+static void vex_narrow(struct dinsn *d)
+{
+	d->mod_reg &= 7;
+	d->mod_rm &= 7;
+	d->vvvv &= 7;
+	if (vex_w_is_width(d))
+		d->w = false;
+	if (d->map == 3 && d->imm_len == 1 && d->opcode >= 0x4a && d->opcode <= 0x4c) /* a register in imm8 */
+		d->imm[0] &= 0x7f;
+}
+
 /* Encodings that 64-bit mode lost, put as it has them. */
 static void modernize(struct dinsn *d, u32 mode)
 {
@@ -306,7 +354,6 @@ static void fill_insn(struct dinsn *d, const ZydisDecodedInstruction *z, u64 pc)
 	struct insn *in = &d->in;
 
 	in->pc = pc;
-	in->mnemonic = (u16)z->mnemonic;
 	in->len = z->length;
 	in->opsize = (u8)(z->operand_width / 8);
 	in->addrsize = (u8)(z->address_width / 8);
@@ -337,7 +384,7 @@ static bool is_vector(const ZydisDecodedInstruction *z)
 	case MN(POPCNT):
 		return false;
 	}
-	if (action_of[z->mnemonic] == A_NOP)
+	if (action_of[z->mnemonic] == A_NOP || z->meta.isa_set == ZYDIS_ISA_SET_FXSAVE)
 		return false;
 	switch (z->meta.isa_ext) {
 	case ZYDIS_ISA_EXT_X87:
@@ -444,7 +491,12 @@ static u8 refine(struct dinsn *d, const ZydisDecodedInstruction *z, u32 mode)
 	case A_STAC:
 		return (mode & M_CPL) ? A_UD : a;
 	case A_RDTSC:
+	case A_RDTSCP:
 		return mode & M_TSC_CALL ? A_CALL : a;
+	case A_PUSHF:
+		return d->in.opsize == 8 ? a : A_CALL;
+	case A_SWAPGS:
+		return (mode & M_CODE64) && !(mode & M_CPL) ? a : A_END;
 	case A_BT:
 		return d->in.is_mem && d->reg_gpr ? A_BT : A_COPY;
 	default:
@@ -452,31 +504,51 @@ static u8 refine(struct dinsn *d, const ZydisDecodedInstruction *z, u32 mode)
 	}
 }
 
+/* What is no instruction raises #UD, or #GP when it is longer than 15 bytes. SDM 2A 2.3.11. */
+static void no_insn(struct dinsn *d, u64 pc, bool too_long)
+{
+	static const struct insn_row row = { .fn = op_too_long, .flags = ROW_LIGHT | ROW_ENDS };
+
+	d->action = too_long ? A_END : A_UD;
+	d->row = too_long ? &row : NULL;
+	d->in.pc = pc;
+	d->in.len = 1;
+}
+
 bool decode(struct dinsn *d, const u8 *bytes, unsigned room, u64 pc, u32 mode)
 {
 	ZydisDecodedOperand ops[ZYDIS_MAX_OPERAND_COUNT];
 	ZydisDecodedInstruction z;
+	ZyanStatus st;
 
 	__builtin_memset(d, 0, sizeof(*d));
 	d->vsib = GPR_NONE;
-	if (ZYAN_FAILED(ZydisDecoderDecodeFull(
-		    &decoder[mode & M_CODE64 ? 2 : mode & M_CODE32 ? 1 : 0], bytes, room, &z, ops)))
+	st = ZydisDecoderDecodeFull(&decoder[mode & M_CODE64 ? 2 : mode & M_CODE32 ? 1 : 0], bytes, room, &z, ops);
+	if (st == ZYDIS_STATUS_NO_MORE_DATA)
 		return false;
+	if (ZYAN_FAILED(st)) {
+		no_insn(d, pc, st == ZYDIS_STATUS_INSTRUCTION_TOO_LONG);
+		return true;
+	}
 	prefixes(d, &z, mode);
 	operands(d, &z, ops);
 	encoding(d, &z, bytes);
+	if (d->vex && !(mode & M_CODE64))
+		vex_narrow(d);
 	fill_insn(d, &z, pc);
 	d->row = row_of[z.mnemonic];
 	d->vector = d->in.vector = is_vector(&z);
 	d->aligned = wants_alignment(d, &z);
-	d->in.x87 = z.meta.isa_ext == ZYDIS_ISA_EXT_X87;
+	d->in.x87 = z.meta.isa_ext == ZYDIS_ISA_EXT_X87 || z.meta.isa_set == ZYDIS_ISA_SET_SSE3X87;
+	d->in.mmx = (d->in.mmx && !d->xmm) || z.mnemonic == MN(EMMS);
 	d->action = refine(d, &z, mode);
 	flags_of(d, &z);
 	if (d->action == A_COPY || d->action == A_PUSH || d->action == A_POP)
 		modernize(d, mode);
 	if (d->action == A_JCC)
 		d->cc = z.opcode & 15;
-	if ((z.encoding != ZYDIS_INSTRUCTION_ENCODING_LEGACY && !d->vex) || (d->vex && (mode & M_NO_AVX)))
+	if ((z.encoding != ZYDIS_INSTRUCTION_ENCODING_LEGACY && !d->vex) ||
+	    (d->vex && (mode & (d->vector ? M_NO_AVX | M_NO_VEX : M_NO_VEX))))
 		d->action = A_UD;
 	if ((d->action == A_CALL || d->action == A_END) && !d->row)
 		d->action = A_UD;

@@ -227,6 +227,52 @@ static void gen_leave(struct tr *t)
 	emit_mov_rr(&t->e, rbp, T0);
 }
 
+/* or ecx, (gs byte or dword, masked) << shift; T0 is spent. */
+static void flags_or(struct tr *t, u32 op, u32 off, u32 mask, u8 shift)
+{
+	struct emit *e = &t->e;
+
+	emit_op_mem(e, op, false, T0, M_GS(off));
+	emit_op_reg(e, 0x81, false, 4, T0); /* and */
+	e32(e, mask);
+	emit_op_reg(e, 0xc1, false, 4, T0); /* shl */
+	e8(e, shift);
+	emit_op_reg(e, 0x0b, false, T1, T0);
+}
+
+static void gen_pushf(struct tr *t)
+{
+	struct emit *e = &t->e;
+
+	emit_store(e, M_GS(8 * RAX), H_RAX);
+	emit_flags_save(e);
+	emit_op_mem(e, 0x89, false, H_RAX, M_GS(OFF(flags_ax)));
+	e8(e, 0x0f); /* movzx ecx, ah */
+	e8(e, 0xb6);
+	e8(e, 0xcc);
+	flags_or(t, 0x8b, OFF(flags_ax), 1, 11);
+	flags_or(t, 0x0fb6, OFF(iff), 1, 9);
+	flags_or(t, 0x0fb6, OFF(df), 1, 10);
+	flags_or(t, 0x0fb6, OFF(ac), 1, 18);
+	flags_or(t, 0x8b, OFF(v.rflags), FL_TF | FL_IOPL | FL_NT | FL_ID | FL_1, 0);
+	emit_store(e, M_GS(OFF(operand)), T1);
+	emit_flags_load(e);
+	emit_load(e, H_RAX, M_GS(8 * RAX));
+	mem_access(t, 0, (struct body){ .kind = BODY_PUSH_OPERAND, .size = 8, .bump = -8 });
+}
+
+static void gen_swapgs(struct tr *t)
+{
+	struct mref base = M_GS(offsetof(struct vcpu, seg) + SEG_GS * sizeof(struct seg) +
+				offsetof(struct seg, base));
+	struct mref other = M_GS(OFF(v.kernel_gs_base));
+
+	emit_load(&t->e, T0, base);
+	emit_load(&t->e, T1, other);
+	emit_store(&t->e, base, T1);
+	emit_store(&t->e, other, T0);
+}
+
 /* The target of an indirect branch into gs:[operand]. */
 static void target_keep(struct tr *t, const struct dinsn *d)
 {
@@ -243,6 +289,19 @@ static void target_keep(struct tr *t, const struct dinsn *d)
 	emit_store(&t->e, M_GS(OFF(operand)), T0);
 }
 
+/* The target of a branch through a register into T0; registers are at home. */
+static void target_now(struct tr *t, const struct dinsn *d)
+{
+	u8 h = t->regs.loc[d->mod_rm];
+
+	if (h == LOC_MEM)
+		emit_load(&t->e, T0, M_GS(8 * d->mod_rm));
+	else
+		emit_mov_rr(&t->e, T0, h);
+	if (!(t->mode & M_CODE64))
+		emit_mov32_rr(&t->e, T0, T0);
+}
+
 static void gen_jmp(struct tr *t, const struct dinsn *d)
 {
 	if (!d->has_modrm) {
@@ -250,9 +309,14 @@ static void gen_jmp(struct tr *t, const struct dinsn *d)
 		go(t, d->target, t->mode & M_KEPT, false);
 		return;
 	}
-	target_keep(t, d);
-	regs_canonical(t);
-	emit_load(&t->e, T0, M_GS(OFF(operand)));
+	if (d->in.is_mem) {
+		target_keep(t, d);
+		regs_canonical(t);
+		emit_load(&t->e, T0, M_GS(OFF(operand)));
+	} else {
+		regs_canonical(t);
+		target_now(t, d);
+	}
 	go_indirect(t, false);
 }
 
@@ -261,12 +325,17 @@ static void gen_call(struct tr *t, const struct dinsn *d)
 	u64 ret = cut_pc(t, d->in.pc + d->in.len);
 	struct body b = { .kind = BODY_PUSH_IMM, .size = word(t), .bump = (i8)-word(t), .imm = ret };
 
-	if (d->has_modrm)
+	bool early = d->in.is_mem || (d->has_modrm && d->mod_rm == RSP); /* before rsp moves */
+
+	if (early)
 		target_keep(t, d);
 	mem_access(t, d->in.is_mem, b);
 	regs_canonical(t);
 	if (d->has_modrm) {
-		emit_load(&t->e, T0, M_GS(OFF(operand)));
+		if (early)
+			emit_load(&t->e, T0, M_GS(OFF(operand)));
+		else
+			target_now(t, d);
 		go_indirect(t, true);
 	} else {
 		go(t, d->target, t->mode & M_KEPT, true);
@@ -398,6 +467,19 @@ void gen_insn(struct tr *t)
 	case A_CLAC:
 	case A_STAC:
 		gen_ac(t, d, d->action == A_STAC);
+		break;
+	case A_PUSHF:
+		gen_pushf(t);
+		break;
+	case A_SWAPGS:
+		gen_swapgs(t);
+		break;
+	case A_RDTSCP:
+		site_add(t, 0, 0);
+		e8(&t->e, 0x0f);
+		e8(&t->e, 0x01);
+		e8(&t->e, 0xf9);
+		emit_load32(&t->e, soft_home[RCX], M_GS(OFF(v.tsc_aux)));
 		break;
 	case A_RDTSC:
 		site_add(t, 0, 0);

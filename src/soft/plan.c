@@ -66,6 +66,7 @@ static void after(struct syms *y, const struct dinsn *d)
 
 	switch (d->action) {
 	case A_PUSH:
+	case A_PUSHF:
 		y->reg[RSP].off -= word;
 		return;
 	case A_POP:
@@ -136,6 +137,7 @@ static void accesses_of(struct tr *t, unsigned i)
 		operand_access(t, i);
 	switch (d->action) {
 	case A_PUSH:
+	case A_PUSHF:
 	case A_CALL_NEAR:
 		stack_access(t, i, RSP, -word, true);
 		break;
@@ -242,6 +244,8 @@ static void groups(struct tr *t)
 			}
 		}
 		after(&y, &t->in[i]);
+		if (t->in[i].action == A_SWAPGS) /* an addend may hold the GS base */
+			open_from = t->ngroups;
 		if (t->in[i].action == A_CALL) { /* C may change mappings' tags and any register */
 			open_from = t->ngroups;
 			for (unsigned g = 0; g < 16; g++)
@@ -258,7 +262,7 @@ static void flags(struct tr *t)
 	for (unsigned i = t->n; i-- > 0;) {
 		const struct dinsn *d = &t->in[i];
 
-		if (d->action == A_CALL || d->action == A_END || t->so->precise)
+		if (d->action == A_CALL || d->action == A_END || d->action == A_PUSHF || t->so->precise)
 			live = FL_ARITH;
 		else
 			live = (u16)((live & ~d->flags_kill) | d->flags_use);

@@ -32,6 +32,7 @@ enum {
 	M_CS_BASE = 1 << 11,   /* CS.base is not 0: no jump cache, no return stack */
 	M_TSC_CALL = 1 << 12,  /* rdtsc is done in C */
 	M_SMAP = 1 << 13,      /* CR4.SMAP */
+	M_NO_VEX = 1 << 14,    /* real or virtual-8086 mode */
 };
 #define M_KEPT (~(u32)(M_ONE | M_NOMERGE)) /* bits that a successor inherits */
 

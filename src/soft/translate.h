@@ -14,7 +14,7 @@ enum action {
 	A_UD,      /* #UD */
 	A_NOP, A_LEA, A_PUSH, A_POP, A_LEAVE,
 	A_JMP, A_JCC, A_LOOP, A_CALL_NEAR, A_RET,
-	A_CLI, A_STI, A_CLD, A_STD, A_CLAC, A_STAC, A_RDTSC, A_BT,
+	A_CLI, A_STI, A_CLD, A_STD, A_CLAC, A_STAC, A_RDTSC, A_RDTSCP, A_BT, A_PUSHF, A_SWAPGS,
 };
 
 /* A decoded instruction, with what copying it needs. */
@@ -28,6 +28,7 @@ struct dinsn {
 	u8 mod_reg, mod_rm;   /* 0..15 */
 	bool reg_gpr, rm_gpr, v_gpr, op_gpr; /* these fields name general registers */
 	bool byte_low;        /* names spl, bpl, sil, dil or a low byte that may need a REX */
+	bool xmm;             /* names one of these */
 	bool high;            /* names ah, ch, dh or bh */
 	bool rcx_in, rcx_out; /* uses rcx without naming it */
 	bool aligned;         /* its memory operand must be aligned to its size */
@@ -137,7 +138,7 @@ static inline u64 linear_of(const struct tr *t, u64 pc)
 
 /* decode.c */
 void decode_init(void);
-/* Decode one instruction of at most room bytes; false: not one, or longer than room. */
+/* Decode one instruction; false: room bytes are not all of it. What is none raises its fault. */
 bool decode(struct dinsn *d, const u8 *bytes, unsigned room, u64 pc, u32 mode);
 bool decode_ends_block(const struct dinsn *d);
 
