@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -116,6 +117,7 @@ static int open_all(struct run *r, struct err *e)
 	const struct options *o = r->o;
 	int rc;
 
+	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); /* nothing we ever start gains rights */
 	rc = loop_init(&r->loop, on_wake, r, e);
 	if (!rc)
 		rc = signals_init(&r->signals, &r->loop, e);
@@ -247,7 +249,8 @@ static int run_machine(struct options *o)
 		term_done();
 		cli_error(NULL, &e);
 	}
-	vm_free(r->vm);
+	if (!vm_free(r->vm))
+		return status;
 	console_close(&r->console);
 	signals_fini(&r->signals);
 	loop_fini(&r->loop);

@@ -1,4 +1,5 @@
 /* life.c - how a machine's run begins, begins again, and ends. */
+#define _GNU_SOURCE
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,6 +12,7 @@
 #define PANIC_QUIET_NS (2 * SECOND)      /* after a panic: so long without output is the end */
 #define PANIC_OVER_NS (SECOND / 4)       /* the same once the kernel's end mark was seen */
 #define PANIC_MAX_NS (30 * SECOND)
+#define LEAVE_S 10 /* a vCPU that takes longer to leave guest code never will */
 
 u64 vm_host_ns(void)
 {
@@ -240,12 +242,21 @@ static void settle(struct vm *vm)
 			 vm->panic_text[0] ? ": " : "", vm->panic_text);
 }
 
+/* A thread that does not end is our bug; it must not become the user's hanging terminal. */
 static void join(struct vm *vm, unsigned n)
 {
+	struct timespec until;
+
 	atomic_store(&vm->leave, true);
 	vm_post_all(vm, EV_STOP);
-	for (unsigned i = 0; i < n; i++)
-		pthread_join(vm->runner[i].thread, NULL);
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += LEAVE_S;
+	for (unsigned i = 0; i < n; i++) {
+		if (!pthread_timedjoin_np(vm->runner[i].thread, NULL, &until))
+			continue;
+		vm->stuck = true;
+		LOG(vm, WARN, "processor %u does not leave guest code", i);
+	}
 }
 
 /*
@@ -294,8 +305,10 @@ static void reboot(struct vm *vm)
 enum vm_end vm_run(struct vm *vm, struct err *e)
 {
 	e->text[0] = 0;
-	while (!run_once(vm))
+	while (!run_once(vm) && !vm->stuck)
 		reboot(vm);
+	if (!vm->ended)
+		vm_stop(vm, VM_ERROR, "%s engine: a processor does not stop", vm->ops->name);
 	if (vm->text[0])
 		err_set(e, 0, "%s", vm->text);
 	return vm->why;

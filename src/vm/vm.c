@@ -117,10 +117,12 @@ int vm_new(const struct vm_config *c, struct vm **ret, struct err *e)
 	return 0;
 }
 
-void vm_free(struct vm *vm)
+bool vm_free(struct vm *vm)
 {
 	if (!vm)
-		return;
+		return true;
+	if (vm->stuck)
+		return false;
 	board_free(vm->board); /* first: its timers reach engine and vCPUs */
 	for (unsigned i = 0; vm->vcpu && i < vm->config.ncpus; i++)
 		if (vm->vcpu[i])
@@ -133,6 +135,7 @@ void vm_free(struct vm *vm)
 	free(vm->vcpu);
 	free(vm->runner);
 	free(vm);
+	return true;
 }
 
 static u64 seed(const struct vm *vm)

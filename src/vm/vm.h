@@ -50,7 +50,10 @@ struct vm;
  * Errors: a sentence; nothing is left behind.
  */
 MUST_CHECK int vm_new(const struct vm_config *c, struct vm **ret, struct err *e);
-void vm_free(struct vm *vm);
+
+/* vm_free - false: a vCPU's thread never ended (our bug), so nothing is freed under it, and what
+ * vm_config points to has to stay, too. */
+bool vm_free(struct vm *vm);
 
 /*
  * vm_run - start the vCPU threads and wait for the end; reboots happen inside.

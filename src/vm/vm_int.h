@@ -42,6 +42,7 @@ struct vm {
 	bool ended;
 	enum vm_end why;
 	char text[400];
+	bool stuck;              /* a vCPU's thread did not end: nothing may be freed under it */
 	bool reset_wanted;
 	char reset_how[64];
 	bool panicked, panic_over; /* over: the guest has said its last word */
