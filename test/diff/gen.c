@@ -153,6 +153,51 @@ static void add_plain(struct gen *g)
 	g->group++;
 }
 
+/* Changes the code ahead: an immediate, or a whole instruction of one byte. The processor must see
+ * it at once; SDM 3A 11.6. */
+static void add_code_store(struct gen *g, u32 target, bool opcode)
+{
+	static const u8 stores[][3] = { /* opcode, modrm.reg, bytes of immediate */
+		{ 0xc7, 0, 4 }, { 0xc6, 0, 1 }, { 0x80, 0, 1 }, { 0x80, 6, 1 }, { 0x81, 5, 4 },
+	};
+	/* The last two write rAX and rDX, which may count a loop. */
+	static const u8 singles[] = { 0x90, 0xf5, 0xf8, 0xf9, 0xfc, 0x98, 0x99 };
+	const u8 *st = stores[opcode ? 1 : rng_below(&g->rng, ARRAY_SIZE(stores))];
+	u8 b[16] = { st[0], (u8)(st[1] << 3 | 5) };
+	u32 imm = (u32)rng_next(&g->rng);
+	struct item *it;
+
+	if (opcode)
+		imm = singles[rng_below(&g->rng, ARRAY_SIZE(singles) - 2 * !!g->loops)];
+	memcpy(b + 6, &imm, st[2]);
+	gen_raw(g, b, 6u + st[2]);
+	it = &g->q->item[g->q->n - 1];
+	it->fix = g->q->bits32 ? FIX_ABS32 : FIX_RIP_ITEM;
+	it->fix_at = 2;
+	it->target = (u16)target;
+	it->va = opcode ? 0 : 1;
+}
+
+static bool add_self_modification(struct gen *g)
+{
+	bool opcode = rng_permille(&g->rng, 300);
+	u8 reg = reg_write(g, true);
+	u32 n = rng_below(&g->rng, 3);
+
+	if (reg == NO_REG || g->base[SEG_DS])
+		return false;
+	add_code_store(g, g->group + n + 1, opcode);
+	g->group++;
+	while (n--)
+		add_plain(g);
+	if (opcode)
+		gen_raw(g, (u8[]){ 0x90 }, 1);
+	else
+		gen_raw(g, (u8[]){ 0xb8 | reg, 1, 2, 3, 4 }, 5); /* mov reg, imm32 */
+	g->group++;
+	return true;
+}
+
 /* No branch from before may go behind this point: it would skip a loop counter's start. */
 static void clamp_targets(struct gen *g)
 {
@@ -164,7 +209,8 @@ static void clamp_targets(struct gen *g)
 static void add_body(struct gen *g, u32 n)
 {
 	while (n--)
-		add_plain(g);
+		if (!rng_permille(&g->rng, 20) || !add_self_modification(g))
+			add_plain(g);
 	clamp_targets(g);
 }
 
@@ -247,6 +293,7 @@ static void choose_shape(struct gen *g, const struct gen_options *o)
 	q->salt = (u32)rng_next(&g->rng);
 	q->place = (u32)rng_next(&g->rng);
 	g->slide = slides[q->slide];
+	g->no_ldt = o->no_ldt;
 }
 
 void seq_generate(struct seq *q, u64 seed, const struct gen_options *o)
@@ -266,6 +313,8 @@ void seq_generate(struct seq *q, u64 seed, const struct gen_options *o)
 			add_loop(&g);
 		else if (r < 70)
 			add_call(&g);
+		else if (r < 78)
+			add_self_modification(&g);
 		else
 			add_plain(&g);
 	}

@@ -48,8 +48,9 @@ struct gen {
 	u16 keep;      /* registers that must not be written: these, rSP, loop counters */
 	unsigned loops; /* how deep inside loops */
 	bool balanced; /* the stack pointer must not move: between call and return */
+	bool no_ldt;
 	bool trap;     /* the next instruction is the last one: TF was set */
-	u64 fsbase, gsbase;
+	u64 base[6];   /* of the segments */
 	u32 group;
 };
 

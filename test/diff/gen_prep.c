@@ -73,6 +73,14 @@ static u32 random_flags(struct gen *g)
 	return v & ~(1u << 18);
 }
 
+/* A register that points to a linear address as seen through a segment. */
+static void gen_pointer(struct gen *g, u8 reg, unsigned seg, u64 va)
+{
+	u64 off = va - g->base[seg];
+
+	gen_mov_imm(g, reg, g->q->bits32 ? (u32)off : off);
+}
+
 static u64 safe_spot(struct gen *g)
 {
 	return g->slide + DATA_VA + 0x400 + rng_below(&g->rng, 0x800);
@@ -90,9 +98,10 @@ static void prep_string(struct gen *g, const struct spec *s, const struct args *
 	/* Which of two bad addresses is reported first differs among processors, and so does whether
 	 * a masked store faults on behalf of bytes that are masked off. SDM 2B MASKMOVDQU. */
 	if (f & FM_SI)
-		gen_mov_imm(g, RSI, safe_si ? safe_spot(g) : spot_choose(g, 64, false, false, false));
+		gen_pointer(g, RSI, SEG_DS, safe_si ? safe_spot(g) : spot_choose(g, 64, false, false, false));
 	if (f & FM_DI)
-		gen_mov_imm(g, RDI, safe_di ? safe_spot(g) : spot_choose(g, 64, true, false, false));
+		gen_pointer(g, RDI, f & FM_MASKED ? SEG_DS : SEG_ES,
+			    safe_di ? safe_spot(g) : spot_choose(g, 64, true, false, false));
 	if (rep && rng_permille(&g->rng, 20))
 		return;
 	if (rep)
@@ -178,6 +187,8 @@ static u16 random_sel(struct gen *g)
 {
 	static const u16 sels[] = { 0, 3, 0x23, 0x2b, 0x33, 0x2b, 0x10, 0x18, 0x28, 0x30, 0x63, 0x80, 0x1237 };
 
+	if (!g->no_ldt && rng_permille(&g->rng, 200))
+		return (u16)(rng_below(&g->rng, LDT_ROWS + 2) << 3 | 4 | rng_below(&g->rng, 4));
 	return sels[rng_below(&g->rng, ARRAY_SIZE(sels))];
 }
 
@@ -305,7 +316,7 @@ bool prep_before(struct gen *g, const struct spec *s, struct args *a)
 		return true;
 	}
 	if ((f & FM_BX) && often(g))
-		gen_mov_imm(g, RBX, spot_choose(g, 256, false, false, false));
+		gen_pointer(g, RBX, SEG_DS, spot_choose(g, 256, false, false, false));
 	if ((f & FM_DIV) && often(g) && !prep_div_checked(g, s, a))
 		return false;
 	if ((f & FM_TARGET) && !prep_target(g, a))
@@ -329,7 +340,7 @@ bool prep_before(struct gen *g, const struct spec *s, struct args *a)
 	if ((f & FM_AX) && often(g)) {
 		if (clobbers(g, RAX))
 			return false;
-		gen_mov_imm(g, RAX, spot_choose(g, 64, true, false, false));
+		gen_pointer(g, RAX, SEG_DS, spot_choose(g, 64, true, false, false));
 	}
 	if (s->mem >= 0 && s->op[s->mem].kind == 'X')
 		prep_vsib(g, s, a);

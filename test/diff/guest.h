@@ -27,6 +27,7 @@ void guest_run(struct guest *g, const struct seq *q, struct outcome *out);
 #define GDT_AT 0x1000
 #define IDT_AT 0x2000
 #define TSS_AT 0x3000
+#define LDT_AT 0x3800
 #define HANDLERS_AT 0x4000 /* 16 bytes each */
 #define STACK_AT 0x8000    /* grows down from here */
 #define TABLES_AT 0x10000

@@ -23,15 +23,30 @@ u64 guest_frame_at(unsigned i)
 	return FRAMES_AT + order[i] * GUEST_PAGE_SIZE;
 }
 
+/* As Linux makes a descriptor of modify_ldt()'s argument. */
+static u64 ldt_desc(unsigned i)
+{
+	const struct ldt_row *r = &ldt_rows[i % LDT_KINDS];
+	u64 type = 0x11 | !r->read_only << 1 | r->down << 2 | 3 << 5 | !r->absent << 7;
+	u64 base = ldt_base(i);
+
+	return (r->limit & 0xffff) | (base & 0xffffff) << 16 | type << 40 |
+	       (u64)(r->limit >> 16 & 15) << 48 | (u64)!r->small << 54 | (u64)r->pages << 55 |
+	       (base >> 24) << 56;
+}
+
 struct seg guest_seg(u16 sel)
 {
-	u64 d = sel / 8 < ARRAY_SIZE(gdt) ? gdt[sel / 8] : 0;
+	u64 d = sel & 4 ? ldt_desc(sel / 8) : gdt[sel / 8];
 	struct seg s = { .sel = sel };
 
 	if (!(sel & ~3))
 		return s;
 	s.attr = (u16)(d >> 40) & 0xf0ff;
-	s.limit = 0xffffffff;
+	s.base = (d >> 16 & 0xffffff) | d >> 56 << 24;
+	s.limit = (d & 0xffff) | (u32)(d >> 48 & 15) << 16;
+	if (s.attr & SEG_G)
+		s.limit = s.limit << 12 | 0xfff;
 	return s;
 }
 
@@ -45,6 +60,11 @@ static void put_gdt(u8 *ram)
 
 	memcpy(ram + GDT_AT, gdt, sizeof(gdt));
 	memcpy(ram + GDT_AT + TSS_SEL, tss, sizeof(tss));
+	for (unsigned i = 0; i < LDT_ROWS; i++) {
+		u64 d = ldt_desc(i);
+
+		memcpy(ram + LDT_AT + 8 * i, &d, 8);
+	}
 }
 
 /* CPL 3 may call vectors 3 and 4 only, as under Linux. */
@@ -125,7 +145,7 @@ void guest_set_up(u8 *ram, struct vcpu *v)
 	v->gdt = (struct dtr){ SUP_VA + GDT_AT, sizeof(gdt) - 1 };
 	v->idt = (struct dtr){ SUP_VA + IDT_AT, 256 * 16 - 1 };
 	v->tr = (struct seg){ .sel = TSS_SEL, .attr = 0x8b, .limit = TSS_LIMIT, .base = SUP_VA + TSS_AT };
-	v->ldt = (struct seg){ 0 };
+	v->ldt = (struct seg){ .sel = 0x50, .attr = 0x82, .limit = 8 * LDT_ROWS - 1, .base = SUP_VA + LDT_AT };
 	v->cr0 = CR0_PE | CR0_MP | CR0_ET | CR0_NE | CR0_WP | CR0_AM | CR0_PG;
 	v->cr3 = TABLES_AT;
 	v->cr4 = CR4_DE | CR4_PSE | CR4_PAE | CR4_MCE | CR4_PGE | CR4_OSFXSR | CR4_OSXMMEXCPT |

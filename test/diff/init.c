@@ -186,6 +186,26 @@ static void choose_mxcsr(struct gen *g)
 	memcpy(g->q->init.xsave + FX_MXCSR, &v, 4);
 }
 
+/* Segments with bases and limits of their own; the stack and the code stay flat. */
+static void choose_ldt(struct gen *g)
+{
+	static const u8 kinds[] = { 0, 1, 2, 3, 5, 6, 7, 5, 3, 1 };
+	static const u8 segs[] = { SEG_ES, SEG_DS, SEG_FS, SEG_GS };
+	struct state *s = &g->q->init;
+
+	for (unsigned i = 0; i < 4; i++) {
+		unsigned kind = kinds[rng_below(&g->rng, ARRAY_SIZE(kinds))];
+		u16 sel = ldt_sel(g->q->slide, kind);
+
+		if (i < 2 && rng_permille(&g->rng, 400))
+			continue;
+		s->sel[segs[i]] = sel;
+		g->base[segs[i]] = ldt_base(sel / 8);
+	}
+	s->fsbase = g->base[SEG_FS];
+	s->gsbase = g->base[SEG_GS];
+}
+
 static void choose_segments(struct gen *g)
 {
 	static const u64 fs[] = { 0, 0x1000, 0x7654320, 0x12345678 };
@@ -195,12 +215,15 @@ static void choose_segments(struct gen *g)
 	s->sel[SEG_CS] = g->q->bits32 ? 0x23 : 0x33;
 	s->sel[SEG_SS] = 0x2b;
 	s->sel[SEG_DS] = s->sel[SEG_ES] = user;
+	s->sel[SEG_FS] = s->sel[SEG_GS] = 0;
 	if (!g->q->bits32) {
 		s->fsbase = fs[rng_below(&g->rng, ARRAY_SIZE(fs))];
 		s->gsbase = g->slide + DATA_VA;
 	}
-	g->fsbase = s->fsbase;
-	g->gsbase = s->gsbase;
+	if (g->q->bits32 && !g->no_ldt && rng_permille(&g->rng, 300))
+		choose_ldt(g);
+	g->base[SEG_FS] = s->fsbase;
+	g->base[SEG_GS] = s->gsbase;
 }
 
 void init_choose(struct gen *g)

@@ -18,6 +18,24 @@ const struct frame frames[FRAMES] = {
 
 const u64 slides[SLIDE_N] = { 0, 0xc0000000ull, 0x234500000000ull };
 
+const struct ldt_row ldt_rows[LDT_KINDS] = {
+	{ .base = DATA_VA, .limit = 0x3fff },
+	{ .base = DATA_VA - 0x1000, .limit = 4, .pages = true },
+	{ .flat = true, .limit = 0xfffff, .pages = true, .read_only = true },
+	{ .base = DATA_VA - 0x1000, .limit = 0xfff, .down = true },
+	{ .base = DATA_VA, .limit = 0x3fff, .absent = true },
+	{ .flat = true, .limit = 0xfffff, .pages = true },
+	{ .base = DATA_VA, .limit = 0x2fff, .small = true },
+	{ .base = DATA_VA + 0x123, .limit = 0, .pages = true, .down = true },
+};
+
+u64 ldt_base(unsigned row)
+{
+	const struct ldt_row *r = &ldt_rows[row % LDT_KINDS];
+
+	return r->flat ? 0 : (u32)(r->base + slides[row / LDT_KINDS]);
+}
+
 #define POOL_SIZE 0x10000
 static u8 pool[POOL_SIZE];
 

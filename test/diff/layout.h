@@ -38,6 +38,26 @@ extern const struct frame frames[FRAMES];
 enum { SLIDE_LOW, SLIDE_BIT31, SLIDE_HIGH, SLIDE_N };
 extern const u64 slides[SLIDE_N];
 
+/*
+ * Segments of the local descriptor table, natively set with modify_ldt(). Limits count bytes, or
+ * pages when `pages` is set. Row i has selector ldt_sel(i).
+ */
+struct ldt_row {
+	u64 base; /* before the slide, unless flat */
+	u32 limit;
+	bool flat, pages, read_only, down, absent, small; /* small: 16-bit */
+};
+#define LDT_KINDS 8
+#define LDT_SLIDES 2 /* a base has 32 bits */
+#define LDT_ROWS (LDT_KINDS * LDT_SLIDES)
+
+extern const struct ldt_row ldt_rows[LDT_KINDS];
+static inline u16 ldt_sel(unsigned slide, unsigned kind)
+{
+	return (u16)((slide * LDT_KINDS + kind) << 3 | 7);
+}
+u64 ldt_base(unsigned row);
+
 /* The first bytes of the data area hold small integers, for gathers and table look-ups. */
 #define SMALL_DWORDS DATA_VA
 #define SMALL_QWORDS (DATA_VA + 0x100)

@@ -165,6 +165,10 @@ int main(int argc, char **argv)
 	image_init();
 	specs_init(o.forms, o.without);
 	BUG_ON(specs_n > MAX_SPECS);
+	if (!oracle_set_ldt()) {
+		o.gen.no_ldt = true;
+		printf("no local descriptor table here: segments with bases and limits are not tested\n");
+	}
 	if (o.check)
 		return check_table() != 0;
 	t = mmap(NULL, sizeof(*t), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);

@@ -155,15 +155,25 @@ static bool fits32(i64 v)
 	return v == (i32)v;
 }
 
+static unsigned mem_segment(const struct memref *m)
+{
+	switch (m->seg) {
+	case 0x26: return SEG_ES;
+	case 0x2e: return SEG_CS;
+	case 0x36: return SEG_SS;
+	case 0x3e: return SEG_DS;
+	case 0x64: return SEG_FS;
+	case 0x65: return SEG_GS;
+	default: return m->base == RSP || m->base == RBP ? SEG_SS : SEG_DS;
+	}
+}
+
 /* Sets the displacement so that the operand points to va; false when it is too far away. */
 static bool set_disp(const struct gen *g, struct memref *m, u64 va)
 {
 	u64 d = va;
 
-	if (m->seg == 0x64)
-		d -= g->fsbase;
-	else if (m->seg == 0x65)
-		d -= g->gsbase;
+	d -= g->base[mem_segment(m)];
 	if (m->base != NO_REG)
 		d -= g->q->init.gpr[m->base];
 	if (m->index != NO_REG)
@@ -177,10 +187,13 @@ static bool set_disp(const struct gen *g, struct memref *m, u64 va)
 
 static u8 choose_seg(struct gen *g, bool addr32)
 {
+	static const u8 prefixes[] = { 0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65 };
 	u32 r = rng_below(&g->rng, 100);
 
+	if (g->q->bits32 && g->q->init.sel[SEG_FS])
+		return r < 40 ? prefixes[r % 6] : 0;
 	if (g->q->bits32)
-		return r < 3 ? (r & 1 ? 0x3e : 0x26) : 0;
+		return r < 4 ? prefixes[r % 4] : 0;
 	/* With a 32-bit address the base must not need more. */
 	if (r < 4)
 		return 0x64;
@@ -256,7 +269,9 @@ static bool mem_choose_abs(struct gen *g, const struct operand *o, struct args *
 			   const struct spec *s)
 {
 	a->m = (struct memref){ .base = NO_REG, .index = NO_REG, .kind = ADDR_ABS };
-	a->m.va = spot_choose(g, mem_size(a, s, o), o->write, false, false);
+	a->m.va = spot_choose(g, mem_size(a, s, o), o->write, false, false) - g->base[SEG_DS];
+	if (g->q->bits32)
+		a->m.va = (u32)a->m.va;
 	a->m.addr32 = !g->q->bits32 && a->m.va < 1ull << 32 && rng_permille(&g->rng, 200);
 	return true;
 }

@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "oracle.h"
 
+#include <asm/ldt.h>
 #include <errno.h>
 #include <linux/futex.h>
 #include <signal.h>
@@ -66,6 +67,23 @@ static bool map_all(struct oracle *o)
 	o->image = mmap(NULL, IMAGE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE,
 			o->memfd, 0);
 	return o->image != MAP_FAILED;
+}
+
+bool oracle_set_ldt(void)
+{
+	for (unsigned i = 0; i < LDT_ROWS; i++) {
+		const struct ldt_row *r = &ldt_rows[i % LDT_KINDS];
+		struct user_desc d = {
+			.entry_number = i, .base_addr = (u32)ldt_base(i), .limit = r->limit,
+			.seg_32bit = !r->small, .contents = r->down ? MODIFY_LDT_CONTENTS_STACK : 0,
+			.read_exec_only = r->read_only, .limit_in_pages = r->pages,
+			.seg_not_present = r->absent,
+		};
+
+		if (syscall(SYS_modify_ldt, 0x11, &d, sizeof(d)) < 0)
+			return false;
+	}
+	return true;
 }
 
 struct oracle *oracle_new(const char **why)

@@ -34,6 +34,11 @@ struct oracle {
 
 /* oracle_new - start the child; call it before the engine is made. NULL with a sentence. */
 struct oracle *oracle_new(const char **why);
+
+/* oracle_set_ldt - fill this process's local descriptor table, which its children inherit.
+ * Returns false where the host's kernel has none. */
+bool oracle_set_ldt(void);
+
 void oracle_free(struct oracle *o);
 
 /* oracle_run - run jobs 0..n-1; the answers are in o->out. */

@@ -49,6 +49,8 @@ void print_sequence(const struct seq *q, FILE *f)
 			(unsigned long long)q->init.gpr[i], i % 4 == 3 ? "\n" : "");
 	fprintf(f, "  flags %llx fs %llx gs %llx\n", (unsigned long long)q->init.flags,
 		(unsigned long long)q->init.fsbase, (unsigned long long)q->init.gsbase);
+	fprintf(f, "  es %x cs %x ss %x ds %x fs %x gs %x\n", q->init.sel[0], q->init.sel[1], q->init.sel[2],
+		q->init.sel[3], q->init.sel[4], q->init.sel[5]);
 	print_vectors(&q->init, f);
 	for (u32 i = 0; i < q->n; i++)
 		print_insn(q, q->code + q->at[i], q->at[i + 1] - q->at[i], va + q->at[i], f);

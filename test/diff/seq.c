@@ -49,7 +49,7 @@ static void fix_item(struct seq *q, const struct item *it, u32 off)
 		put(at, it->va - next, 4);
 		break;
 	case FIX_ABS32:
-		put(at, target, 4);
+		put(at, target + it->va, 4);
 		break;
 	case FIX_ABS64:
 		put(at, target, 8);

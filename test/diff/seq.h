@@ -45,7 +45,7 @@ enum fix {
 	FIX_REL8, FIX_REL32, /* branch to item `target` */
 	FIX_RIP_ITEM,        /* 32-bit displacement to item `target` plus `va` */
 	FIX_RIP_VA,          /* 32-bit displacement to address `va` (slid) */
-	FIX_ABS32, FIX_ABS64, /* address of item `target` */
+	FIX_ABS32, FIX_ABS64, /* address of item `target` (32 bits: plus `va`) */
 };
 
 #define ITEM_RAW 0xffff
@@ -99,6 +99,7 @@ int seq_item_at(const struct seq *q, u64 rip);
 struct gen_options {
 	u32 min, max;  /* how many instructions */
 	u32 bits32;    /* how many of a thousand sequences are 32-bit code */
+	bool no_ldt;   /* no selectors of the local descriptor table */
 };
 void seq_generate(struct seq *q, u64 seed, const struct gen_options *o);
 

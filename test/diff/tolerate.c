@@ -11,7 +11,7 @@ enum {
 	T_MEMORY = 2,   /* bytes before the faulting page may have been written */
 	T_TAGS = 4,     /* x87 tags and top of stack */
 	T_VECTORS = 8,  /* destination and mask */
-	T_ORDER = 16,   /* #PF natively, #GP for misalignment in the engine */
+	T_ORDER = 16,   /* which of two faults, when it has two */
 };
 
 static const struct tolerated {
@@ -27,6 +27,7 @@ static const struct tolerated {
 	{ "fxrstor", T_CR2_PAGE, "several loads in an order of the processor's own" },
 	{ "maskmovq", T_TAGS, "the change to MMX state may come before the fault" },
 	{ "sha", T_ORDER, "a page fault comes before misalignment on some processors" },
+	{ "cmps", T_ORDER, "either operand may be read first" },
 	{ "vpgather", T_VECTORS, "elements behind the faulting one may be done or not (SDM 2C VPGATHERDD)" },
 	{ "vgather", T_VECTORS, "elements behind the faulting one may be done or not (SDM 2C VGATHERDPS)" },
 };
@@ -85,6 +86,11 @@ static void forget(const ZydisDisassembledInstruction *in, u8 what, struct outco
 		forget_vectors(in, o);
 }
 
+static bool is_access(u8 vec)
+{
+	return vec == EXC_PF || vec == EXC_GP || vec == EXC_SS;
+}
+
 void tolerate(const struct seq *q, struct outcome *native, struct outcome *guest)
 {
 	ZydisMachineMode mode = q->bits32 ? ZYDIS_MACHINE_MODE_LEGACY_32 : ZYDIS_MACHINE_MODE_LONG_64;
@@ -100,8 +106,8 @@ void tolerate(const struct seq *q, struct outcome *native, struct outcome *guest
 	t = row_of(ZydisMnemonicGetString(in.info.mnemonic));
 	if (!t)
 		return;
-	if ((t->what & T_ORDER) && native->vec == EXC_PF && guest->vec == EXC_GP) {
-		guest->vec = EXC_PF;
+	if ((t->what & T_ORDER) && is_access(native->vec) && is_access(guest->vec)) {
+		guest->vec = native->vec;
 		guest->error = native->error;
 		guest->cr2 = native->cr2;
 	}

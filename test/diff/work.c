@@ -56,6 +56,8 @@ static void judge(struct worker *w, u32 i)
 	w->t->run++;
 	if (outcome_skipped(native)) {
 		w->t->skipped++;
+		if (w->o->list)
+			printf("skipped %llu (%u)\n", (unsigned long long)q->seed, native->status);
 		return;
 	}
 	if (w->o->self) {
