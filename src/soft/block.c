@@ -105,21 +105,13 @@ static enum step decode_block(struct tr *t, const u8 *bytes, unsigned room)
 
 	for (t->n = 0; t->n < insn_limit(t);) {
 		struct dinsn *d = &t->in[t->n];
-		bool ok = f.room && decode(d, f.bytes, f.room, pc, t->mode);
 
-		if (!ok && f.room < 15) {
+		if (!f.room || !decode(d, f.bytes, f.room, pc, t->mode)) {
 			if (t->n)
 				break; /* it starts a block of its own */
 			if (fetch_second(t, &f, linear_of(t, pc)))
 				return STEP_FAULT;
-			ok = decode(d, f.bytes, f.room, pc, t->mode);
-			t->b->crosses = true;
-		}
-		if (!ok) {
-			__builtin_memset(d, 0, sizeof(*d));
-			d->action = A_UD;
-			d->in.pc = pc;
-			d->in.len = 1;
+			BUG_ON(!decode(d, f.bytes, f.room, pc, t->mode));
 		}
 		if (t->so->deterministic && (d->in.mnemonic == ZYDIS_MNEMONIC_RDRAND ||
 					     d->in.mnemonic == ZYDIS_MNEMONIC_RDSEED))

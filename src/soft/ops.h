@@ -14,7 +14,7 @@
 	/* sys_msr.c */ X(rdmsr) X(wrmsr) X(rdfsbase) X(rdgsbase) X(wrfsbase) X(wrgsbase)        \
 	X(swapgs)                                                                                \
 	/* sys_call.c */ X(syscall) X(sysret) X(sysenter) X(sysexit)                             \
-	/* sys_misc.c */ X(ud) X(nop) X(clflush) X(nop_cpl0) X(hlt) X(invlpg) X(invpcid) X(rdtsc)           \
+	/* sys_misc.c */ X(ud) X(too_long) X(nop) X(clflush) X(nop_cpl0) X(hlt) X(invlpg) X(invpcid) X(rdtsc)           \
 	X(rdtscp) X(rdpid) X(rdpmc) X(cpuid) X(vmcall) X(rdpkru) X(wrpkru)                       \
 	/* sys_io.c */ X(in) X(out) X(ins) X(outs)                                               \
 	/* string.c */ X(movs) X(stos) X(lods) X(cmps) X(scas)                                   \

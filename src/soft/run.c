@@ -85,6 +85,8 @@ u32 soft_mode(const struct soft_vcpu *s)
 		m |= M_FPU_TRAP;
 	if (!(v->cr4 & CR4_OSXSAVE) || (v->xcr0 & 6) != 6)
 		m |= M_NO_AVX;
+	if (!(v->cr0 & CR0_PE) || (v->rflags & FL_VM))
+		m |= M_NO_VEX;
 	if (v->tsc_offset || s->soft->deterministic || ((v->cr4 & CR4_TSD) && v->cpl))
 		m |= M_TSC_CALL;
 	return m;
@@ -329,13 +331,20 @@ u64 soft_seg(struct soft_vcpu *s, u64 off, u32 desc, u64 ret)
 
 /* ---- instructions done in C ---- */
 
-/* Vector instructions while CR0.TS, CR0.EM or CR4.OSFXSR say no. SDM 3A 2.5. */
+/* Vector instructions while CR0.TS, CR0.EM or CR4.OSFXSR say no. SDM 3A 2.5, tables 2-2 and 2-3. */
 static enum step fpu_check(struct soft_vcpu *s, const struct insn *in)
 {
-	if (in->x87 ? s->v.cr0 & (CR0_EM | CR0_TS) : s->v.cr0 & CR0_TS && !(s->v.cr0 & CR0_EM))
-		return soft_fault(s, EXC_NM, false, 0);
-	if (!in->x87 && ((s->v.cr0 & CR0_EM) || !(s->v.cr4 & CR4_OSFXSR)))
+	bool fwait = in->x87 && in->map == 0 && in->opcode == 0x9b;
+	u64 cr0 = s->v.cr0;
+
+	if (fwait && !(cr0 & CR0_MP))
+		cr0 &= ~(u64)CR0_TS;
+	if (fwait || in->vlen)
+		cr0 &= ~(u64)CR0_EM;
+	if (!in->x87 && !in->vlen && ((cr0 & CR0_EM) || (!in->mmx && !(s->v.cr4 & CR4_OSFXSR))))
 		return fault_ud(s);
+	if (cr0 & (CR0_EM | CR0_TS))
+		return soft_fault(s, EXC_NM, false, 0);
 	s->one_mode = M_ONE;
 	return STEP_AGAIN;
 }
@@ -513,7 +522,7 @@ static void jump_cache_add(struct soft_vcpu *s, const struct block *b)
 {
 	int slot;
 
-	if (b->crosses || (b->mode & (M_ONE | M_NOMERGE | M_CS_BASE)) || s->soft->single_step)
+	if ((b->mode & (M_ONE | M_NOMERGE | M_CS_BASE)) || s->soft->single_step)
 		return;
 	slot = soft_mode_slot(s->soft, b->mode);
 	if (slot >= 0)

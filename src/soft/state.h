@@ -53,7 +53,7 @@ struct tlb_entry {
 };
 #define TLB_NO_MATCH(i) ((u64)((i) ^ 1u) << GUEST_PAGE_SHIFT)
 
-#define ITLB_N 512
+#define ITLB_N 4096
 /* Tag of an executable mapping: virtual page and physical page, exact. 0 matches nothing. */
 static inline u64 itlb_tag(u64 lin, u64 gpa)
 {

@@ -7,6 +7,12 @@ enum step op_ud(struct soft_vcpu *s, const struct insn *in)
 	return fault_ud(s);
 }
 
+enum step op_too_long(struct soft_vcpu *s, const struct insn *in)
+{
+	(void)in;
+	return fault_gp(s, 0);
+}
+
 enum step op_nop(struct soft_vcpu *s, const struct insn *in)
 {
 	(void)s;

@@ -45,9 +45,9 @@ enum step push_sreg(struct soft_vcpu *s, const struct insn *in)
 	u64 sel = v->seg[seg_of_opcode(in)].sel, sp;
 	struct stack st;
 
-	/* A 32-bit push of a selector writes two bytes of the four. SDM 2B PUSH. */
+	/* Of a 32-bit push of a selector Intel writes two bytes of the four, AMD all. SDM 2B PUSH, APM 3 PUSH. */
 	stack_open(v, &st);
-	if (in->opsize != 4) {
+	if (in->opsize != 4 || v->vendor == VENDOR_AMD) {
 		if (stack_push(s, &st, in->opsize, sel))
 			return STEP_FAULT;
 	} else {
