@@ -186,12 +186,12 @@ static void patch(struct soft *so, u32 rel_at, u32 to)
 
 void exit_link(struct soft *so, struct exit *x, struct block *to)
 {
-	if (x->target || to->dead || to->crosses || x->owner->dead)
+	if (x->target || to->dead || x->owner->dead)
 		return;
 	x->target = to;
 	x->next = to->incoming;
 	to->incoming = x;
-	patch(so, x->jmp, x->checked ? to->checked : to->entry);
+	patch(so, x->jmp, x->checked || to->crosses ? to->checked : to->entry);
 }
 
 static void exit_unlink(struct soft *so, struct exit *x)

@@ -23,6 +23,24 @@ static void jump_if_zero_else(struct tr *t, u64 minus, u8 reg, u32 else_jump)
 	emit_jrcxz_end(&t->e, ok);
 }
 
+/* Does the page at lin still map the physical page at gpa? If not, the dispatcher finds out. */
+static void page_check(struct tr *t, u64 lin, gpa_t gpa)
+{
+	struct emit *e = &t->e;
+	u32 ok;
+
+	if (!(t->mode & M_CODE64))
+		lin = (u32)lin;
+	emit_load(e, T0, M_GS(OFF(itlb) + ((t->mode & M_CPL) == 3) * sizeof(t->s->itlb[0]) +
+			      itlb_index(lin) * 8));
+	emit_mov_imm64(e, T1, -itlb_tag(lin, gpa.at));
+	emit_lea(e, T1, M_BXD(T1, T0, 0));
+	ok = emit_jrcxz(e);
+	emit_mov_imm(e, T0, t->b->pc);
+	emit_jmp(e, t->so->thunk.jump);
+	emit_jrcxz_end(e, ok);
+}
+
 static void gen_budget(struct tr *t)
 {
 	struct emit *e = &t->e;
@@ -49,19 +67,13 @@ void gen_entry(struct tr *t)
 	struct block *b = t->b;
 	struct emit *e = &t->e;
 	u64 lin = linear_of(t, b->pc);
-	u32 ok;
 
 	b->indirect = emit_off(e);
 	jump_if_zero_else(t, -b->pc, T0, t->so->thunk.jump);
 	b->checked = emit_off(e);
-	emit_load(e, T0, M_GS(OFF(itlb) + ((t->mode & M_CPL) == 3) * sizeof(t->s->itlb[0]) +
-			      itlb_index(lin) * 8));
-	emit_mov_imm64(e, T1, -itlb_tag(lin, b->gpa.at));
-	emit_lea(e, T1, M_BXD(T1, T0, 0));
-	ok = emit_jrcxz(e);
-	emit_mov_imm(e, T0, b->pc);
-	emit_jmp(e, t->so->thunk.jump);
-	emit_jrcxz_end(e, ok);
+	page_check(t, lin, b->gpa);
+	if (b->crosses)
+		page_check(t, (lin | (GUEST_PAGE_SIZE - 1)) + 1, b->gpa2);
 	b->entry = emit_off(e);
 	if (t->so->deterministic)
 		gen_budget(t);
