@@ -1,8 +1,8 @@
 /* watch.c - runs a command and measures it: the time until it prints a text, CPU time, and what it
  * holds in memory at that moment beyond one big mapping (the guest's RAM).
  *   usage: watch TEXT RAM-BYTES COMMAND [ARGUMENT...]
- * Prints "SECONDS CPU-SECONDS KIB" on standard error's place, file descriptor 3; the command's output
- * goes to standard output. */
+ * Writes "SECONDS CPU-SECONDS KIB" to file descriptor 3. The command's output goes to standard output;
+ * once the text was seen it is told "poweroff -f". */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <signal.h>
@@ -45,7 +45,7 @@ static long resident(pid_t pid, unsigned long ram)
 }
 
 /* Pass output on until text was seen; then pass the rest on. Returns when text came, 0 if never. */
-static double relay(int fd, const char *text, pid_t pid, unsigned long ram, long *kib)
+static double relay(int fd, int to, const char *text, pid_t pid, unsigned long ram, long *kib)
 {
 	static char seen[1 << 20];
 	size_t n = 0;
@@ -65,6 +65,7 @@ static double relay(int fd, const char *text, pid_t pid, unsigned long ram, long
 		if (memmem(seen, n, text, strlen(text))) {
 			at = now();
 			*kib = resident(pid, ram);
+			dprintf(to, "poweroff -f\n");
 		}
 	}
 	fflush(stdout);
@@ -74,22 +75,25 @@ static double relay(int fd, const char *text, pid_t pid, unsigned long ram, long
 int main(int argc, char **argv)
 {
 	struct rusage used;
-	int out[2], status;
+	int in[2], out[2], status;
 	double began = now(), at;
 	long kib = -1;
 	pid_t pid;
 
-	if (argc < 4 || pipe2(out, O_CLOEXEC) < 0)
+	if (argc < 4 || pipe2(in, O_CLOEXEC) < 0 || pipe2(out, O_CLOEXEC) < 0)
 		return 2;
 	pid = fork();
 	if (!pid) {
+		dup2(in[0], 0);
 		dup2(out[1], 1);
 		close(3);
 		execvp(argv[3], argv + 3);
 		_exit(127);
 	}
+	close(in[0]);
 	close(out[1]);
-	at = relay(out[0], argv[1], pid, strtoul(argv[2], NULL, 0), &kib);
+	signal(SIGPIPE, SIG_IGN);
+	at = relay(out[0], in[1], argv[1], pid, strtoul(argv[2], NULL, 0), &kib);
 	if (wait4(pid, &status, 0, &used) < 0 || !at)
 		return 1;
 	dprintf(3, "%.4f %.4f %ld\n", at - began,
