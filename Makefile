@@ -112,7 +112,7 @@ objects   = $(patsubst src/%.S,$1/%.S.o,$(patsubst src/%.c,$1/%.o,$2))
 unit_objs = $(or $(call objects,$(B)/obj,$(call links,$1)),$(LIB))
 fuzz_objs = $(call objects,$(B)/fuzz/obj,$(or $(call links,$1),$(filter-out src/cli/%,$(SRC) $(ASM))))
 
--include $(wildcard $(B)/diff/*.d)
+-include $(wildcard $(B)/diff/*.d $(B)/diff/tiny/*/*.d)
 
 UNIT := $(patsubst test/unit/%.c,$(B)/unit/%,$(wildcard test/unit/*.c))
 FUZZ := $(patsubst test/fuzz/%.c,$(B)/fuzz/%,$(wildcard test/fuzz/fuzz_*.c))
@@ -140,14 +140,27 @@ $(B)/fuzz/%: test/fuzz/%.c $$(call fuzz_objs,test/fuzz/$$*.c) | build/deps/test 
 	$(call say,clang,$<) $(CLANG) $(FUZZFLAGS) -fsanitize=fuzzer $(CPPFLAGS) -MMD -MP -MF $@.d -o $@ $< $(filter %.o,$^) $(LDLIBS)
 
 # The differential test runs the engine without the rest of the program.
-DIFF := $(patsubst test/diff/%.c,$(B)/diff/%.o,$(wildcard test/diff/*.c)) \
-	$(call objects,$(B)/obj,$(foreach d,base x86 mem soft,$(wildcard src/$d/*.c src/$d/*.S)))
+# tiny-tlb is the same with an engine whose software TLB has two entries.
+DIFF     := $(patsubst test/diff/%.c,$(B)/diff/%.o,$(wildcard test/diff/*.c))
+DIFF_SRC := $(foreach d,base x86 mem soft,$(wildcard src/$d/*.c src/$d/*.S))
 
 $(B)/diff/%.o: test/diff/%.c $(B)/flags | build/deps/test
 	@mkdir -p $(@D)
 	$(call say,cc,$<) $(CC) $(CFLAGS) $(CPPFLAGS) -MMD -MP -c -o $@ $<
 
-$(B)/diff/diff: $(DIFF)
+$(B)/diff/tiny/%.o: src/%.c $(B)/flags | build/deps/build
+	@mkdir -p $(@D)
+	$(call say,cc,$<) $(CC) $(CFLAGS) $(if $(filter $<,$(LIGHT)),-mgeneral-regs-only) $(CPPFLAGS) \
+		-DTLB_BITS=1 -MMD -MP -c -o $@ $<
+
+$(B)/diff/tiny/%.S.o: src/%.S $(B)/flags | build/deps/build
+	@mkdir -p $(@D)
+	$(call say,as,$<) $(CC) $(CPPFLAGS) -g -MMD -MP -c -o $@ $<
+
+$(B)/diff/diff: $(DIFF) $(call objects,$(B)/obj,$(DIFF_SRC))
+	$(call say,ld,$@) $(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+$(B)/diff/tiny-tlb: $(DIFF) $(call objects,$(B)/diff/tiny,$(DIFF_SRC))
 	$(call say,ld,$@) $(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 # Small programs that tests use, over the program's own code.

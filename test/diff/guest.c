@@ -168,12 +168,17 @@ void guest_free(struct guest *g)
 	free(g);
 }
 
-static void load_memory(struct guest *g, const struct seq *q)
+static void load_memory(struct guest *g, const struct seq *q, bool again)
 {
 	image_fill(g->image, q->salt, q->code, q->code_at, q->code_len);
 	for (unsigned i = 0; i < FRAMES; i++) {
-		memcpy(g->frame[i], g->image + i * GUEST_PAGE_SIZE, GUEST_PAGE_SIZE);
-		if (frames[i].area == AREA_CODE)
+		bool code = frames[i].area == AREA_CODE;
+		const u8 *from = g->image + i * GUEST_PAGE_SIZE;
+
+		if (again && code && !memcmp(g->frame[i], from, GUEST_PAGE_SIZE))
+			continue;
+		memcpy(g->frame[i], from, GUEST_PAGE_SIZE);
+		if (code)
 			mem_written(g->mem, GPA(guest_frame_at(i)), GUEST_PAGE_SIZE);
 	}
 }
@@ -247,12 +252,12 @@ static void round_trip(struct vcpu *v)
 	soft_ops.put_state(v);
 }
 
-void guest_run(struct guest *g, const struct seq *q, struct outcome *out)
+void guest_run(struct guest *g, const struct seq *q, bool again, struct outcome *out)
 {
 	enum run_exit why = RUN_EVENT;
 	struct err e = { "" };
 
-	load_memory(g, q);
+	load_memory(g, q, again);
 	load_state(g, &q->init);
 	g->late = false;
 	g->runs++;

@@ -18,8 +18,11 @@ struct guest_options {
 int guest_new(const struct guest_options *o, struct guest **ret, struct err *e);
 void guest_free(struct guest *g);
 
-/* guest_run - run a sequence from its initial state to the exception that ends it. */
-void guest_run(struct guest *g, const struct seq *q, struct outcome *out);
+/*
+ * guest_run - run a sequence from its initial state to the exception that ends it.
+ *   again   it is the same sequence as the last time: what was translated may be used again
+ */
+void guest_run(struct guest *g, const struct seq *q, bool again, struct outcome *out);
 
 /* guest_setup.c: descriptor tables, page tables, handlers. */
 #define SUP_VA 0xffff800000000000ull /* all RAM, for the supervisor only */

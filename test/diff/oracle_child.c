@@ -1,6 +1,4 @@
-/*
- * oracle_child.c - the child that runs sequences natively.
- *
+/* oracle_child.c - the child that runs sequences natively.
  * A sequence ends with a signal. The handler notes what the signal frame shows, writes the next
  * sequence's registers into the frame, and returns: sigreturn loads all of them at once, the code
  * segment included, so that 32-bit code runs the same way.

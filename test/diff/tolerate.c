@@ -36,7 +36,8 @@ void print_tolerated(void)
 {
 	printf("\nnot compared when the instruction faults:\n");
 	for (unsigned i = 0; i < ARRAY_SIZE(rows); i++)
-		printf("  %s*:%s%s%s%s%s: %s\n", rows[i].prefix, rows[i].what & T_CR2_PAGE ? " address within the page" : "",
+		printf("  %s*:%s%s%s%s%s: %s\n", rows[i].prefix,
+		       rows[i].what & T_CR2_PAGE ? " address within the page" : "",
 		       rows[i].what & T_MEMORY ? ", memory before the page" : "",
 		       rows[i].what & T_TAGS ? " x87 tags" : "",
 		       rows[i].what & T_VECTORS ? " destination and mask" : "",
