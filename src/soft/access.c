@@ -36,6 +36,30 @@ static void copy(void *to, const void *from, unsigned len)
 	__asm__ volatile("rep movsb" : "+D"(to), "+S"(from), "+c"(len) : : "memory");
 }
 
+/* Natural alignment, as far as a Zen 5 looks: 8 for the ten bytes of the x87, 16 for 32. SDM 3A 6.15, #AC. */
+static bool misaligned(u64 lin, unsigned len)
+{
+	if (len == 10)
+		len = 8;
+	if (len > 16)
+		len = len > 32 ? 4 : 16;
+	return !(len & (len - 1)) && (lin & (len - 1));
+}
+
+enum step access_special(struct soft_vcpu *s, u64 lin, unsigned len, bool write)
+{
+	if ((s->mode & M_ALIGN) && misaligned(lin, len))
+		return soft_fault(s, EXC_AC, true, 0);
+	if (s->mode & M_DEBUG)
+		debug_access(s, lin, len, write);
+	return STEP_NEXT;
+}
+
+static bool is_special(const struct soft_vcpu *s, unsigned acc)
+{
+	return unlikely(s->mode & (M_DEBUG | M_ALIGN)) && !(acc & ACC_IMPLICIT);
+}
+
 u8 *lin_host(struct soft_vcpu *s, u64 lin, unsigned acc)
 {
 	enum tlb_view view = view_of(s, acc);
@@ -43,6 +67,8 @@ u8 *lin_host(struct soft_vcpu *s, u64 lin, unsigned acc)
 	u64 page = lin & ~(GUEST_PAGE_SIZE - 1);
 	struct filled f;
 
+	if (is_special(s, acc))
+		return NULL;
 	if ((acc & ACC_W ? t->tag_w : t->tag_r) == page)
 		return (u8 *)(uintptr_t)(lin + t->addend);
 	return tlb_fill(s, view, lin, acc & ACC_W, &f) == FILL_RAM ? f.host : NULL;
@@ -128,6 +154,8 @@ static enum step pieces_of(struct soft_vcpu *s, u64 lin, unsigned len, unsigned 
 
 	if (!(s->v.efer & EFER_LMA))
 		lin = (u32)lin;
+	else if (!canonical(lin + len - 1))
+		return fault_gp(s, 0);
 	ret->n = len > room ? 2 : 1;
 	ret->len[0] = len > room ? (unsigned)room : len;
 	ret->len[1] = len - ret->len[0];
@@ -149,6 +177,8 @@ enum step lin_read(struct soft_vcpu *s, u64 lin, void *buf, unsigned len, unsign
 	struct pieces p;
 	u8 *to = buf;
 
+	if (is_special(s, acc) && access_special(s, lin, len, false))
+		return STEP_FAULT;
 	if (lin - t->tag_r <= GUEST_PAGE_SIZE - len) {
 		copy(buf, (void *)(uintptr_t)(lin + t->addend), len);
 		return STEP_NEXT;
@@ -167,6 +197,8 @@ enum step lin_write(struct soft_vcpu *s, u64 lin, const void *buf, unsigned len,
 	const u8 *from = buf;
 	struct pieces p;
 
+	if (is_special(s, acc) && access_special(s, lin, len, true))
+		return STEP_FAULT;
 	if (lin - t->tag_w <= GUEST_PAGE_SIZE - len) {
 		copy((void *)(uintptr_t)(lin + t->addend), buf, len);
 		return STEP_NEXT;

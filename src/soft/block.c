@@ -202,7 +202,7 @@ struct block *block_make(struct soft_vcpu *s, gpa_t gpa, u32 mode)
 	t->s = s;
 	t->so = so;
 	t->mode = mode;
-	t->view = view_of_mode(mode);
+	t->view = view_looked_up(mode);
 	t->region = r;
 	t->b = cache_alloc(r, sizeof(*t->b));
 	*t->b = (struct block){ .pc = s->v.rip, .gpa = gpa, .mode = mode,

@@ -420,10 +420,10 @@ static void gen_ac(struct tr *t, const struct dinsn *d, bool ac)
 
 static void gen_sti(struct tr *t, const struct dinsn *d)
 {
-	emit_store_imm8(&t->e, M_GS(OFF(iff)), 1);
 	site_add(t, d->in.len, SITE_STI);
 	emit_load(&t->e, T1, M_GS(OFF(sti_poll)));
 	emit_load32(&t->e, T1, M_BASE(T1));
+	emit_store_imm8(&t->e, M_GS(OFF(iff)), 1);
 }
 
 void gen_insn(struct tr *t)

@@ -72,8 +72,17 @@ const struct cpuid_config *soft_cpuid(struct soft_vcpu *s);
 /* The guest's TSC now, v->tsc_offset included. */
 u64 soft_tsc(struct soft_vcpu *s);
 
-/* No interrupt is taken before the end of the next instruction (sti, mov ss, pop ss). */
+/* No interrupt is taken before the end of the next instruction (sti). */
 void soft_inhibit(struct soft_vcpu *s);
+/* And no debug exception either (mov ss, pop ss). */
+void soft_inhibit_ss(struct soft_vcpu *s);
+
+/* Is the guest stepped or watched, so that a repeated instruction pauses after each iteration? */
+bool soft_steps(struct soft_vcpu *s);
+/* The present instruction is followed by a single-step trap only if TF is set when it has ended. */
+void soft_no_step(struct soft_vcpu *s);
+/* Ports were accessed: a breakpoint may be on them. */
+void soft_io_watch(struct soft_vcpu *s, u16 port, unsigned size);
 
 /* ACC_USER when cpl is 3, else 0. */
 static inline unsigned acc_data(const struct vcpu *v) { return v->cpl == 3 ? ACC_USER : 0; }

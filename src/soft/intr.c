@@ -27,14 +27,15 @@ struct entry {
 	unsigned cpl; /* of the handler */
 };
 
-/* Faults whose pushed flags have RF set: all but traps, aborts and instruction breakpoints.
- * SDM 3B 17.3.1.1. */
+/* Faults whose pushed flags have RF set: all but traps and aborts; and, of Intel's, but instruction
+ * breakpoints. SDM 3B 17.3.1.1, APM 2 3.1.6. */
 static u64 pushed_flags(const struct vcpu *v, enum intr_kind kind, const struct fault *f)
 {
-	bool is_fault = kind == INTR_EXCEPTION && !f->trap && f->vec != EXC_DB &&
-			f->vec != EXC_BP && f->vec != EXC_OF && f->vec != EXC_DF &&
-			f->vec != EXC_MC;
+	bool is_fault = kind == INTR_EXCEPTION && !f->trap && f->vec != EXC_BP && f->vec != EXC_OF &&
+			f->vec != EXC_DF && f->vec != EXC_MC;
 
+	if (f->vec == EXC_DB && v->vendor != VENDOR_AMD)
+		is_fault = false;
 	return v->rflags | (is_fault ? FL_RF : 0);
 }
 
@@ -258,6 +259,8 @@ enum step intr_try(struct soft_vcpu *s, enum intr_kind kind, const struct fault 
 		r = in_lma(v) ? enter_long(s, &e) : enter_protected(s, &e);
 	if (r == STEP_JUMP && kind == INTR_NMI)
 		v->nmi_masked = true;
+	if (r == STEP_JUMP && kind == INTR_EXCEPTION && f->vec == EXC_DB)
+		v->dr[7] &= ~(u64)DR7_GD;
 	return r;
 }
 

@@ -82,9 +82,8 @@ static void after(struct syms *y, const struct dinsn *d)
 	}
 	if (follow(y, d))
 		return;
-	for (unsigned g = 0; g < 16; g++)
-		if (d->gpr_out & 1 << g)
-			forget(y, g);
+	for (u32 m = d->gpr_out; m; m &= m - 1)
+		forget(y, (unsigned)__builtin_ctz(m));
 }
 
 /* ---- accesses ---- */
@@ -278,6 +277,6 @@ void plan(struct tr *t)
 		accesses_of(t, i);
 	}
 	flags(t);
-	if ((t->mode & M_CODE64) && !(t->mode & M_NOMERGE))
+	if ((t->mode & M_CODE64) && !(t->mode & (M_NOMERGE | M_ONE | M_ALIGN)))
 		groups(t);
 }

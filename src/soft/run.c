@@ -87,6 +87,10 @@ u32 soft_mode(const struct soft_vcpu *s)
 		m |= M_NO_AVX;
 	if (!(v->cr0 & CR0_PE) || (v->rflags & FL_VM))
 		m |= M_NO_VEX;
+	if (debug_on(v))
+		m |= M_DEBUG;
+	if (v->cpl == 3 && (v->cr0 & CR0_AM) && (v->rflags & FL_AC))
+		m |= M_ALIGN;
 	if (v->tsc_offset || s->soft->deterministic || ((v->cr4 & CR4_TSD) && v->cpl))
 		m |= M_TSC_CALL;
 	return m;
@@ -94,6 +98,8 @@ u32 soft_mode(const struct soft_vcpu *s)
 
 int soft_mode_slot(struct soft *so, u32 mode)
 {
+	if (mode & M_DEBUG)
+		return -1;
 	for (unsigned i = 0; i < MODE_SLOTS; i++) {
 		if (so->slot_mode[i] == (u64)mode + 1)
 			return (int)i;
@@ -193,7 +199,7 @@ void soft_deliver_fault(struct soft_vcpu *s)
 	struct fault f = s->fault;
 
 	s->faulted = true;
-	s->inhibit = false;
+	s->inhibit = s->ss_shadow = false;
 	deliver(s, INTR_EXCEPTION, &f);
 }
 
@@ -230,6 +236,8 @@ static enum step pieces(struct soft_vcpu *s, u64 ea, unsigned len, unsigned acc,
 	c->lin[1] = ea + room;
 	c->len[0] = (u8)(len > room ? room : len);
 	c->len[1] = (u8)(len - c->len[0]);
+	if ((s->v.efer & EFER_LMA) && !canonical(ea + len - 1))
+		return fault_gp(s, 0);
 	for (unsigned i = 0; i < 2 && c->len[i]; i++) {
 		if (!(s->v.efer & EFER_LMA))
 			c->lin[i] = (u32)c->lin[i];
@@ -256,6 +264,8 @@ u64 soft_slow(struct soft_vcpu *s, u64 ea, u32 desc, u64 ret)
 	struct filled *f = s->slow;
 	bool plain;
 
+	if (unlikely(s->mode & (M_DEBUG | M_ALIGN)) && access_special(s, ea, len, acc))
+		return fault_in_block(s, ea, desc, ret);
 	if (pieces(s, ea, len, acc, f))
 		return fault_in_block(s, ea, desc, ret);
 	plain = !c->len[1] && f[0].host && !(acc && (f[0].code || f[0].rom));
@@ -310,7 +320,7 @@ u64 soft_group(struct soft_vcpu *s, u64 ea, u32 desc, u64 ret)
 {
 	u64 len = desc & DESC_SIZE;
 
-	if ((ea & (GUEST_PAGE_SIZE - 1)) + len > GUEST_PAGE_SIZE ||
+	if ((ea & (GUEST_PAGE_SIZE - 1)) + len > GUEST_PAGE_SIZE || (s->mode & (M_DEBUG | M_ALIGN)) ||
 	    !tlb_fill_quietly(s, view_of_mode(s->mode), ea, desc & DESC_W))
 		return ret + 5;
 	s->hreg[T1] = ((ea >> GUEST_PAGE_SHIFT) & (TLB_N - 1)) * sizeof(struct tlb_entry);
@@ -555,11 +565,21 @@ static struct block *find(struct soft_vcpu *s, u32 mode)
 
 /* ---- single steps of the guest's own ---- */
 
-static void step_trap(struct soft_vcpu *s)
+/* After an instruction that ran alone; tf: it was begun with TF. */
+static void step_done(struct soft_vcpu *s, u32 mode, bool tf)
 {
-	struct fault f = { .vec = EXC_DB, .trap = true };
+	struct fault f;
 
-	s->v.dr[6] |= 1u << 14; /* BS */
+	if (s->faulted || s->fault_waits || s->one_mode) {
+		s->watch_hits = 0;
+		return;
+	}
+	if (mode & M_DEBUG) /* RF has let one instruction pass; an iteration of many is none */
+		s->v.rflags = s->again ? s->v.rflags | FL_RF : s->v.rflags & ~(s->rf ? FL_RF : 0ull);
+	if (!debug_trap(s, tf, &f))
+		return;
+	if (s->exit_why == RUN_HALT)
+		s->exiting = false; /* the trap wakes the processor */
 	deliver(s, INTR_EXCEPTION, &f);
 }
 
@@ -637,7 +657,7 @@ static u32 next_mode(struct soft_vcpu *s)
 
 	if (s->one_mode)
 		m &= ~(u32)M_FPU_TRAP;
-	if (s->inhibit || (s->v.rflags & FL_TF) || s->run_one)
+	if (s->inhibit || (s->v.rflags & FL_TF) || (m & M_DEBUG) || s->run_one)
 		m |= M_ONE;
 	return m;
 }
@@ -661,9 +681,13 @@ static struct exit *turn(struct soft_vcpu *s, struct exit *x)
 		link(s, x, b);
 	one = mode & M_ONE;
 	if (one) {
-		s->inhibit = false;
+		if ((mode & M_DEBUG) && !s->ss_shadow && debug_stops(s)) {
+			soft_deliver_fault(s);
+			return NULL;
+		}
+		s->rf = s->v.rflags & FL_RF;
+		s->inhibit = s->ss_shadow = s->no_step = s->run_one = false;
 		s->one_mode = 0;
-		s->run_one = false;
 	}
 	ret = enter(s, b);
 	soft_mode_changed(s);
@@ -682,8 +706,8 @@ static struct exit *turn(struct soft_vcpu *s, struct exit *x)
 	default:
 		break;
 	}
-	if (one && tf && !s->faulted && !s->fault_waits && !s->again)
-		step_trap(s);
+	if (one && (tf || (mode & M_DEBUG)))
+		step_done(s, mode, tf);
 	return NULL;
 }
 

@@ -47,8 +47,10 @@ static void poll_fault(struct soft_vcpu *s, greg_t *g)
 {
 	s->v.stats.n[STAT_poll_fault]++;
 	if (soft_state_at(s, (u64)g[REG_RIP])) {
-		if (s->site->flags & SITE_STI)
-			s->inhibit = true;
+		if (s->site->flags & SITE_STI) { /* the poll comes before IF is set: a second sti has no shadow */
+			s->inhibit = !(s->v.rflags & FL_IF);
+			s->v.rflags |= FL_IF;
+		}
 		s->budget += s->site_left - 1;
 	} else {
 		for (unsigned r = 0; r < 16; r++)
@@ -70,7 +72,9 @@ static bool guest_fault(struct soft_vcpu *s, int sig, const siginfo_t *si, greg_
 		return false;
 	switch (sig) {
 	case SIGFPE:
-		soft_fault(s, (u8)(trap == EXC_DE || trap == EXC_XM || trap == EXC_MF ? trap : EXC_DE), false, 0);
+		if (trap == EXC_XM && !(s->v.cr4 & CR4_OSXMMEXCPT)) /* SDM 3A 2.5 */
+			trap = EXC_UD;
+		soft_fault(s, (u8)(trap == EXC_UD || trap == EXC_XM || trap == EXC_MF ? trap : EXC_DE), false, 0);
 		break;
 	case SIGILL:
 		soft_fault(s, EXC_UD, false, 0);

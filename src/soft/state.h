@@ -33,6 +33,8 @@ enum {
 	M_TSC_CALL = 1 << 12,  /* rdtsc is done in C */
 	M_SMAP = 1 << 13,      /* CR4.SMAP */
 	M_NO_VEX = 1 << 14,    /* real or virtual-8086 mode */
+	M_DEBUG = 1 << 15,     /* DR7 enables a breakpoint: every instruction alone, every access slow */
+	M_ALIGN = 1 << 16,     /* CPL 3, CR0.AM and EFLAGS.AC: every access slow, where alignment is checked */
 };
 #define M_KEPT (~(u32)(M_ONE | M_NOMERGE)) /* bits that a successor inherits */
 
@@ -40,7 +42,7 @@ enum {
 #define TLB_BITS 12
 #endif
 #define TLB_N (1u << TLB_BITS)
-enum tlb_view { VIEW_SUPER, VIEW_USER, VIEW_AC, VIEW_N };
+enum tlb_view { VIEW_SUPER, VIEW_USER, VIEW_AC, VIEW_N, VIEW_NONE = VIEW_N /* always empty */ };
 
 /*
  * A hit is `ea - tag <= 4096 - size`. A tag that matches nothing has another index than its
@@ -142,7 +144,7 @@ struct soft_vcpu {
 	_Alignas(64) u8 bounce[2 * BOUNCE_SIZE]; /* used at the address's own place in a line */
 	struct commit commit;
 	struct filled slow[2]; /* of the access being bounced */
-	struct tlb_entry tlb[VIEW_N][TLB_N];
+	struct tlb_entry tlb[VIEW_N + 1][TLB_N];
 	u64 itlb[2][ITLB_N]; /* supervisor, user */
 	u64 jc[MODE_SLOTS][JC_N]; /* host code for the low 16 bits of a guest rip */
 	u64 jc_none[JC_N];        /* for a mode without a slice: nothing but misses */
@@ -161,6 +163,8 @@ struct soft_vcpu {
 	bool irq_waits;      /* a vector waits for IF */
 	bool ras_reset;      /* the return stack is stale */
 	bool exiting, again, faulted, fault_waits, run_one;
+	bool ss_shadow, no_step, rf; /* debug exceptions and the present instruction: sys_debug.c */
+	u32 watch_hits;          /* of DR0 to DR3, since the last trap */
 	u32 one_mode;        /* M_ONE: the next instruction runs with vectors allowed */
 	u64 vec_mask;        /* state components that are switched */
 	const struct site *site; /* what soft_state_at() found */
@@ -286,13 +290,27 @@ static inline u64 soft_linear_pc(const struct vcpu *v)
 	return in_64bit(v) ? v->rip : (u32)(v->seg[SEG_CS].base + v->rip);
 }
 
-/* Data view of the present mode. */
+/* Data view of a mode. */
 static inline enum tlb_view view_of_mode(u32 mode)
 {
 	return (mode & M_CPL) == 3 ? VIEW_USER : mode & M_AC ? VIEW_AC : VIEW_SUPER;
 }
 
+/* The view that its code looks up. */
+static inline enum tlb_view view_looked_up(u32 mode)
+{
+	return mode & (M_DEBUG | M_ALIGN) ? VIEW_NONE : view_of_mode(mode);
+}
+
+/* ---- sys_debug.c ---- */
+bool debug_on(const struct vcpu *v);
+bool debug_stops(struct soft_vcpu *s);
+bool debug_trap(struct soft_vcpu *s, bool tf, struct fault *ret);
+void debug_access(struct soft_vcpu *s, u64 lin, unsigned len, bool write);
+
 /* ---- tlb.c, access.c ---- */
+/* A data access while M_DEBUG or M_ALIGN is on: watched, and #AC noted when not aligned. */
+enum step access_special(struct soft_vcpu *s, u64 lin, unsigned len, bool write);
 enum fill { FILL_RAM, FILL_SLOW /* device, ROM or code page */, FILL_FAULT };
 /* Translate lin for acc in a view; fills the TLB when the page is plain RAM for that access. */
 enum fill tlb_fill(struct soft_vcpu *s, enum tlb_view view, u64 lin, unsigned acc, struct filled *ret);

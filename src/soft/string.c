@@ -56,7 +56,7 @@ static void run_advance(struct run *r, u64 n, bool si, bool di)
 /* STEP_NEXT: go on with the loop; else what the instruction returns. */
 static bool run_pauses(const struct run *r)
 {
-	return r->done >= TURN || r->v->events || (r->v->rflags & FL_TF);
+	return r->done >= TURN || r->v->events || soft_steps(r->s);
 }
 
 static enum step run_end(const struct run *r)
@@ -116,7 +116,7 @@ static u64 run_limit(const struct run *r)
 {
 	u64 most = TURN / r->size;
 
-	if (r->v->rflags & FL_TF)
+	if (soft_steps(r->s))
 		return 1;
 	return r->left < most ? r->left : most;
 }

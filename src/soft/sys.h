@@ -165,6 +165,8 @@ void stack_commit(struct vcpu *v, const struct stack *st);
 
 /* ---- TSS and interrupts ---- */
 
+enum { DR7_GD = 1 << 13 };
+
 /*
  * tss_stack - stack pointer for a privilege level (or ist 1..7 in long mode, 0 none) from the TSS.
  * ss stays untouched in long mode. #TS(TR + ext) when the TSS is too short.

@@ -31,6 +31,7 @@ enum step op_syscall(struct soft_vcpu *s, const struct insn *in)
 		return fault_ud(s);
 	if (!in_64bit(v) && v->vendor != VENDOR_AMD)
 		return fault_ud(s);
+	soft_no_step(s);
 	if (!in_lma(v)) {
 		v->gpr[RCX] = (u32)next;
 		v->rflags &= ~(u64)(FL_IF | FL_RF | FL_VM);

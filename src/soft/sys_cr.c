@@ -239,7 +239,7 @@ enum step mov_from_cr(struct soft_vcpu *s, const struct insn *in)
 
 /* ---- debug registers. SDM 3B 17.2 ---- */
 
-enum { DR6_BD = 1 << 13, DR7_GD = 1 << 13 };
+enum { DR6_BD = 1 << 13 };
 #define DR6_ONES 0xffff0ff0u
 #define DR6_ZERO 0x1000u
 #define DR7_ONES 0x400u

@@ -29,6 +29,7 @@ static u32 port_read(struct soft_vcpu *s, u16 port, unsigned size)
 	const struct engine_host *h = host_of(cpu_of(s));
 
 	soft_call_out(s);
+	soft_io_watch(s, port, size);
 	cpu_of(s)->stats.n[STAT_pio]++;
 	return h->pio_read(h->ctx, cpu_of(s), port, size);
 }
@@ -38,6 +39,7 @@ static void port_write(struct soft_vcpu *s, u16 port, unsigned size, u32 val)
 	const struct engine_host *h = host_of(cpu_of(s));
 
 	soft_call_out(s);
+	soft_io_watch(s, port, size);
 	cpu_of(s)->stats.n[STAT_pio]++;
 	h->pio_write(h->ctx, cpu_of(s), port, size, val);
 }
@@ -130,7 +132,7 @@ static enum step io_string(struct soft_vcpu *s, const struct insn *in, unsigned 
 		reg_write(v, RCX, a, --left);
 		if (!left)
 			return STEP_NEXT;
-		if (v->events || (v->rflags & FL_TF))
+		if (v->events || soft_steps(s))
 			break;
 	}
 	return STEP_AGAIN;

@@ -95,11 +95,14 @@ static void back_set_stack(struct vcpu *v, const struct way_back *w)
 
 /* ---- iret ---- */
 
+/* RF lets one instruction pass its breakpoints: where there are none, it has done so at once. */
+static u64 rf_of(const struct vcpu *v) { return v->dr[7] & 0xff ? FL_RF : 0; }
+
 /* Real mode, and virtual-8086 mode with IOPL 3. */
 static enum step iret_real(struct soft_vcpu *s, unsigned size)
 {
 	struct vcpu *v = cpu_of(s);
-	u64 mask = flags_poppable(v, size) | (size > 2 ? FL_RF : 0), frame[3];
+	u64 mask = flags_poppable(v, size) | (size > 2 ? rf_of(v) : 0), frame[3];
 	struct stack st;
 
 	if (in_v86(v) && iopl(v) < 3)
@@ -171,7 +174,7 @@ static enum step iret_protected(struct soft_vcpu *s, unsigned size)
 	}
 	if (!rip_ok(v, &w.cs.seg, w.rip))
 		return fault_gp(s, 0);
-	mask = flags_poppable(v, size) | (size > 2 ? FL_RF : 0);
+	mask = flags_poppable(v, size) | (size > 2 ? rf_of(v) : 0);
 	if (size > 2 && !v->cpl)
 		mask |= FL_VIF | FL_VIP;
 	v->rflags = (v->rflags & ~mask) | (frame[2] & mask) | FL_1;
@@ -281,6 +284,7 @@ static enum step int_soft(struct soft_vcpu *s, const struct insn *in, u8 vec)
 {
 	const struct fault f = { .vec = vec };
 
+	soft_no_step(s);
 	return intr_try(s, INTR_SOFT, &f, cpu_of(s)->rip + in->len);
 }
 
@@ -306,5 +310,6 @@ enum step op_int1(struct soft_vcpu *s, const struct insn *in)
 {
 	const struct fault f = { .vec = EXC_DB, .trap = true };
 
+	soft_no_step(s);
 	return intr_try(s, INTR_EXCEPTION, &f, cpu_of(s)->rip + in->len);
 }

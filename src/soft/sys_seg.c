@@ -28,7 +28,7 @@ enum step mov_to_sreg(struct soft_vcpu *s, const struct insn *in)
 	if (rm_read(s, in, 2, &sel) || seg_load(s, seg, (u16)sel))
 		return STEP_FAULT;
 	if (seg == SEG_SS)
-		soft_inhibit(s);
+		soft_inhibit_ss(s);
 	segs_changed(s);
 	return STEP_NEXT;
 }
@@ -75,7 +75,7 @@ enum step pop_sreg(struct soft_vcpu *s, const struct insn *in)
 	/* The width of the stack that was popped from counts, not that of the one just loaded. */
 	stack_commit(v, &st);
 	if (seg == SEG_SS)
-		soft_inhibit(s);
+		soft_inhibit_ss(s);
 	segs_changed(s);
 	return STEP_NEXT;
 }

@@ -25,7 +25,7 @@ static void entry_clear(struct tlb_entry *t, unsigned slot)
 
 void tlb_init(struct soft_vcpu *s)
 {
-	for (unsigned v = 0; v < VIEW_N; v++)
+	for (unsigned v = 0; v <= VIEW_NONE; v++)
 		for (unsigned i = 0; i < TLB_N; i++)
 			entry_clear(&s->tlb[v][i], i);
 	for (unsigned v = 0; v < 2; v++)

@@ -107,6 +107,15 @@ void soft_call_out(struct soft_vcpu *s) { s->call_outs++; }
 const struct cpuid_config *soft_cpuid(struct soft_vcpu *s) { return &s->cpuid; }
 u64 soft_tsc(struct soft_vcpu *s) { return s->tsc + s->v.tsc_offset; }
 void soft_inhibit(struct soft_vcpu *s) { s->inhibits++; }
+void soft_inhibit_ss(struct soft_vcpu *s) { s->inhibits++; }
+bool soft_steps(struct soft_vcpu *s) { return s->v.rflags & FL_TF; }
+void soft_no_step(struct soft_vcpu *s) { (void)s; }
+void soft_io_watch(struct soft_vcpu *s, u16 port, unsigned size)
+{
+	(void)s;
+	(void)port;
+	(void)size;
+}
 void soft_mode_changed(struct soft_vcpu *s) { s->mode_changes++; }
 void soft_tlb_flush_page(struct soft_vcpu *s, u64 lin) { s->page_flushes += lin != 0; }
 void soft_tlb_flush(struct soft_vcpu *s, bool global) { s->flushes += global ? 100 : 1; }
