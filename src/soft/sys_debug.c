@@ -2,7 +2,7 @@
 #include "soft/state.h"
 #include "soft/sys.h"
 
-/*E:660 Breakpoints cost nothing until one is set
+/*E:670 Breakpoints cost nothing until one is set
  * While DR7 enables anything, the mode has M_DEBUG: each instruction is a block of its own, looked at by
  * the dispatcher before and after it runs, and its translation looks accesses up in a TLB that is
  * always empty, so that each of them passes by here. What is watched is collected while
