@@ -14,7 +14,7 @@
  */
 void site_add_regs(struct tr *t, const struct regs *r, unsigned insn, unsigned insn_off, u8 flags)
 {
-	u64 map = regs_map(r);
+	u64 map = r->map;
 	struct site *s;
 	unsigned m = t->nmaps;
 
@@ -209,10 +209,10 @@ struct block *block_make(struct soft_vcpu *s, gpa_t gpa, u32 mode)
 				.cs_base = mode & M_CODE64 ? 0 : s->v.seg[SEG_CS].base };
 	if (decode_block(t, bytes, (unsigned)room))
 		return NULL;
-	t->e = (struct emit){ so->code_rw + r->used, so->code_rw, so->code_rw + r->used + BLOCK_CODE_MAX, false };
+	t->e = (struct emit){ so->code_rw + r->used, so->code_rw };
 	plan(t);
 	emit_block(t);
-	BUG_ON(t->e.full);
+	BUG_ON(t->b->end - t->b->code > BLOCK_CODE_MAX);
 	r->used = (t->b->end + 15) & ~15u;
 	cache_add(so, r, t->b);
 	count(t, start);

@@ -128,8 +128,7 @@ void emit_patch(struct emit *e, u32 rel_at, u32 to)
 {
 	u32 rel = to - (rel_at + 4);
 
-	if (!e->full)
-		__builtin_memcpy(e->base + rel_at, &rel, 4);
+	__builtin_memcpy(e->base + rel_at, &rel, 4);
 }
 
 u32 emit_jrcxz(struct emit *e)
@@ -141,8 +140,7 @@ u32 emit_jrcxz(struct emit *e)
 
 void emit_jrcxz_end(struct emit *e, u32 at)
 {
-	if (!e->full)
-		e->base[at - 1] = (u8)(emit_off(e) - at);
+	e->base[at - 1] = (u8)(emit_off(e) - at);
 }
 
 void emit_align4(struct emit *e, unsigned ahead)

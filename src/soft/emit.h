@@ -4,11 +4,10 @@
 
 #include "soft/state.h"
 
+/* No bound is checked byte by byte: who emits leaves room for the most that one step can take. */
 struct emit {
 	u8 *at;   /* next byte, writable view */
 	u8 *base; /* start of the cache, writable view */
-	u8 *limit;
-	bool full; /* ran into limit; what was emitted is to be thrown away */
 };
 
 /* A memory operand of a host instruction. */
@@ -26,23 +25,16 @@ struct mref {
 
 static inline u32 emit_off(const struct emit *e) { return (u32)(e->at - e->base); }
 
-static inline void e8(struct emit *e, u8 b)
-{
-	if (unlikely(e->at >= e->limit)) {
-		e->full = true;
-		return;
-	}
-	*e->at++ = b;
-}
+static inline void e8(struct emit *e, u8 b) { *e->at++ = b; }
 static inline void e32(struct emit *e, u32 v)
 {
-	for (int i = 0; i < 4; i++)
-		e8(e, (u8)(v >> 8 * i));
+	__builtin_memcpy(e->at, &v, sizeof(v));
+	e->at += sizeof(v);
 }
 static inline void e64(struct emit *e, u64 v)
 {
-	e32(e, (u32)v);
-	e32(e, (u32)(v >> 32));
+	__builtin_memcpy(e->at, &v, sizeof(v));
+	e->at += sizeof(v);
 }
 
 /* modrm, sib and displacement for reg and a memory operand. */

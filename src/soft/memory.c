@@ -200,6 +200,7 @@ static void group_check(struct tr *t, const struct access *a, struct group *g)
 	u32 from;
 
 	t->regs.holder[g->host] = (u8)(HOLD_GROUP | (g - t->group));
+	t->regs.active++;
 	address(t, a, g->lo - a->sym_off);
 	if (live)
 		flags_save(t);
@@ -291,7 +292,7 @@ static struct regs stub_regs(const struct stub *s)
 	struct regs r = s->regs;
 
 	if (s->flags_saved)
-		r.loc[RAX] = LOC_MEM;
+		regs_set(&r, RAX, LOC_MEM);
 	return r;
 }
 

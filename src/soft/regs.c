@@ -16,8 +16,10 @@ void regs_init(struct regs *r)
 		r->holder[h] = HOLD_FREE;
 	r->holder[T0] = r->holder[T1] = r->holder[H_RSP] = HOLD_FIXED;
 	r->dirty = 0;
+	r->map = 0;
+	r->active = 0;
 	for (unsigned g = 0; g < 16; g++) {
-		r->loc[g] = soft_home[g];
+		regs_set(r, g, soft_home[g]);
 		if (soft_home[g] != LOC_MEM) {
 			r->holder[soft_home[g]] = (u8)g;
 			r->dirty |= (u16)(1 << g);
@@ -25,13 +27,10 @@ void regs_init(struct regs *r)
 	}
 }
 
-u64 regs_map(const struct regs *r)
+void regs_set(struct regs *r, unsigned g, u8 h)
 {
-	u64 map = 0;
-
-	for (unsigned g = 0; g < 16; g++)
-		map |= (u64)r->loc[g] << 4 * g;
-	return map;
+	r->loc[g] = h;
+	r->map = (r->map & ~(15ull << 4 * g)) | (u64)h << 4 * g;
 }
 
 static unsigned next_use(const struct tr *t, u8 holder)
@@ -60,12 +59,13 @@ static void evict(struct tr *t, u8 h)
 		return;
 	if (x & HOLD_GROUP) {
 		t->group[x & ~HOLD_GROUP].host = LOC_MEM;
+		r->active--;
 		return;
 	}
 	if (r->dirty & 1 << x)
 		emit_store(&t->e, M_GS(8 * x), h);
 	r->dirty &= (u16)~(1 << x);
-	r->loc[x] = LOC_MEM;
+	regs_set(r, x, LOC_MEM);
 }
 
 static u8 pick(const struct tr *t, bool may_evict)
@@ -117,7 +117,7 @@ static void bring(struct tr *t, unsigned g, bool load)
 	if (load)
 		emit_load(&t->e, h, M_GS(8 * g));
 	r->holder[h] = (u8)g;
-	r->loc[g] = h;
+	regs_set(r, g, h);
 }
 
 void regs_need(struct tr *t, u16 in, u16 out)
@@ -128,17 +128,17 @@ void regs_need(struct tr *t, u16 in, u16 out)
 	bool may_fault = t->nacc[t->now] || d->vector;
 
 	t->pinned = 0;
-	for (unsigned g = 0; g < 16; g++) {
-		if (!((in | out) & 1 << g))
-			continue;
+	for (u32 m = in | out; m; m &= m - 1) {
+		unsigned g = (unsigned)__builtin_ctz(m);
+
 		if (r->loc[g] != LOC_MEM)
 			t->pinned |= (u16)(1 << r->loc[g]);
 		else if (soft_home[g] != LOC_MEM)
 			t->pinned |= (u16)(1 << soft_home[g]); /* it comes back here */
 	}
-	for (unsigned g = 0; g < 16; g++) {
-		if (!((in | out) & 1 << g))
-			continue;
+	for (u32 m = in | out; m; m &= m - 1) {
+		unsigned g = (unsigned)__builtin_ctz(m);
+
 		bring(t, g, may_fault || in & 1 << g);
 		t->pinned |= (u16)(1 << r->loc[g]);
 	}
@@ -160,7 +160,7 @@ void regs_canonical(struct tr *t)
 			continue;
 		evict(t, soft_home[g]);
 		emit_load(&t->e, soft_home[g], M_GS(8 * g));
-		r->loc[g] = soft_home[g];
+		regs_set(r, g, soft_home[g]);
 		r->holder[soft_home[g]] = (u8)g;
 	}
 	for (unsigned h = 0; h < 16; h++)
@@ -170,6 +170,8 @@ void regs_canonical(struct tr *t)
 
 void regs_expire(struct tr *t)
 {
+	if (!t->regs.active)
+		return;
 	for (unsigned h = 0; h < 16; h++) {
 		u8 x = t->regs.holder[h];
 

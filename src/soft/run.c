@@ -31,6 +31,7 @@ void vec_save(struct soft_vcpu *s)
 {
 	static const u32 mxcsr = 0x1f80;
 
+	s->called_out = true;
 	if (!s->vec_live)
 		return;
 	s->vec_live = false;
@@ -614,10 +615,15 @@ static void budget_set(struct soft_vcpu *s)
 	s->budget = (i64)(end - now);
 }
 
+/* Timers are asked for again when they may have changed: once the board was called. */
 static void deterministic_turn(struct soft_vcpu *s)
 {
+	if (!s->called_out && s->budget > 0 && icount(s) < s->next_tick)
+		return;
+	s->called_out = false;
 	digest_points(s);
 	budget_set(s);
+	s->called_out = false;
 }
 
 /* ---- the dispatcher ---- */

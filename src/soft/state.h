@@ -173,6 +173,7 @@ struct soft_vcpu {
 	bool in_code;        /* translated code may be on the stack */
 	u64 icount_end;      /* icount = icount_end - budget */
 	u64 next_digest, next_tick;
+	bool called_out;     /* something outside the engine was called since deterministic_turn() */
 	u16 insn_left;       /* of the block whose helper runs: instructions counted but not yet done */
 	struct tr *tr;       /* the translator's work space */
 	u8 *ras;

@@ -207,7 +207,7 @@ static void make_jc_go(struct emit *e, struct thunks *t)
 
 void thunks_make(struct soft *so)
 {
-	struct emit em = { so->code_rw, so->code_rw, so->code_rw + 65536, false };
+	struct emit em = { so->code_rw, so->code_rw };
 	struct thunks *t = &so->thunk;
 	struct emit *e = &em;
 
@@ -224,6 +224,5 @@ void thunks_make(struct soft *so)
 	t->commit = make_slow(e, t, (const void *)soft_commit);
 	t->seg = make_slow(e, t, (const void *)soft_seg);
 	make_jc_go(e, t);
-	BUG_ON(em.full);
 	so->thunks_end = (emit_off(e) + 63) & ~63u;
 }

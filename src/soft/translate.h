@@ -74,6 +74,8 @@ struct regs {
 	u8 loc[16];    /* guest register: host register or LOC_MEM */
 	u8 holder[16]; /* host register: guest register, HOLD_GROUP | group, HOLD_ */
 	u16 dirty;     /* guest registers whose gpr[] slot is stale */
+	u64 map;       /* loc[] as a site keeps it: a nibble each */
+	u8 active;     /* groups that hold a register */
 };
 
 enum body_kind { BODY_COPY, BODY_PUSH_REG, BODY_PUSH_IMM, BODY_PUSH_OPERAND, BODY_POP_REG, BODY_LOAD_T0 };
@@ -151,7 +153,7 @@ void regs_need(struct tr *t, u16 in, u16 out); /* pin and load what the instruct
 u8 regs_temp(struct tr *t, bool evict);        /* a host register to hold something; LOC_MEM when none */
 void regs_canonical(struct tr *t);             /* every guest register to its home */
 void regs_expire(struct tr *t);                /* after an instruction: free groups that ended */
-u64 regs_map(const struct regs *r);
+void regs_set(struct regs *r, unsigned g, u8 h); /* guest register g is in h now */
 
 /* gen.c */
 void gen_entry(struct tr *t);
