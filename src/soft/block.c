@@ -117,6 +117,7 @@ static enum step decode_block(struct tr *t, const u8 *bytes, unsigned room)
 					     d->in.mnemonic == ZYDIS_MNEMONIC_RDSEED))
 			d->action = A_UD;
 		t->n++;
+		t->b->last = (u16)(pc - t->b->pc);
 		f.bytes += d->in.len;
 		f.room -= d->in.len;
 		pc += d->in.len;

@@ -201,6 +201,9 @@ static void operands(struct dinsn *d, const ZydisDecodedInstruction *z, const Zy
 			 !d->in.is_mem && !is_string_destination(z, op))
 			d->in.seg = seg_number(op->mem.segment);
 	}
+	/* The decoder takes 3E for CET's prefix and then leaves it out of account. */
+	if ((z->attributes & ZYDIS_ATTRIB_HAS_NOTRACK) && z->machine_mode != ZYDIS_MACHINE_MODE_LONG_64)
+		d->in.seg = SEG_DS;
 }
 
 /* Flags an instruction reads, and those it surely overwrites: a shift may write none, and what
@@ -426,6 +429,7 @@ static bool is_system_mov(const ZydisDecodedInstruction *z)
 static bool wants_alignment(const struct dinsn *d, const ZydisDecodedInstruction *z)
 {
 	switch ((unsigned)z->mnemonic) {
+	case MN(CMPXCHG16B):
 	case MN(VMOVAPS):
 	case MN(VMOVAPD):
 	case MN(VMOVDQA):
@@ -461,6 +465,8 @@ static u8 refine(struct dinsn *d, const ZydisDecodedInstruction *z, u32 mode)
 	if ((z->mnemonic == MN(MOVSD) || z->mnemonic == MN(CMPSD)) &&
 	    z->meta.category != ZYDIS_CATEGORY_STRINGOP)
 		return A_COPY;
+	if ((a == A_JMP || a == A_CALL_NEAR) && !d->has_modrm && (mode & M_CODE64) && !canonical(d->target))
+		return A_END;
 	switch (a) {
 	case A_COPY:
 		return set_copied[z->meta.isa_set] ? A_COPY : A_UD;
@@ -498,7 +504,9 @@ static u8 refine(struct dinsn *d, const ZydisDecodedInstruction *z, u32 mode)
 	case A_SWAPGS:
 		return (mode & M_CODE64) && !(mode & M_CPL) ? a : A_END;
 	case A_BT:
-		return d->in.is_mem && d->reg_gpr ? A_BT : A_COPY;
+		if (!d->in.is_mem || !d->reg_gpr)
+			return A_COPY;
+		return fast && (d->in.addrsize == 8 || (d->in.seg != SEG_FS && d->in.seg != SEG_GS)) ? A_BT : A_CALL;
 	default:
 		return a;
 	}
@@ -540,6 +548,7 @@ bool decode(struct dinsn *d, const u8 *bytes, unsigned room, u64 pc, u32 mode)
 	d->vector = d->in.vector = is_vector(&z);
 	d->aligned = wants_alignment(d, &z);
 	d->in.x87 = z.meta.isa_ext == ZYDIS_ISA_EXT_X87 || z.meta.isa_set == ZYDIS_ISA_SET_SSE3X87;
+	d->waits = (d->in.x87 && z.mnemonic != MN(FNSTCW) && z.mnemonic != MN(FNSTSW)) || d->in.mmx;
 	d->in.mmx = (d->in.mmx && !d->xmm) || z.mnemonic == MN(EMMS);
 	d->action = refine(d, &z, mode);
 	flags_of(d, &z);

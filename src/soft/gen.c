@@ -95,6 +95,14 @@ static u64 cut_pc(const struct tr *t, u64 pc)
 	return t->mode & M_CODE64 ? pc : (u32)pc;
 }
 
+/* The host's r10, of no use between blocks, tells the dispatcher which block a branch leaves and what it
+ * has taken from the stack, so that a target that is no address faults at the branch. */
+#define NOT_TAKEN ~0u
+static void branch_mark(struct tr *t, unsigned popped)
+{
+	emit_mov_imm(&t->e, H_R10, popped == NOT_TAKEN ? 0 : emit_off(&t->e) | (u64)popped << CACHE_BITS);
+}
+
 /* Jump (or call) to the block at pc. */
 static void go(struct tr *t, u64 pc, u32 mode, bool call)
 {
@@ -102,6 +110,7 @@ static void go(struct tr *t, u64 pc, u32 mode, bool call)
 
 	pc = cut_pc(t, pc);
 	if (!wants_links(t)) {
+		branch_mark(t, pc == t->b->pc + t->b->len ? NOT_TAKEN : 0);
 		emit_mov_imm(&t->e, T0, pc);
 		emit_jmp(&t->e, t->so->thunk.jump);
 		return;
@@ -118,6 +127,7 @@ static void go_indirect(struct tr *t, bool call)
 {
 	int slot = soft_mode_slot(t->so, t->mode & M_KEPT);
 
+	branch_mark(t, 0);
 	if (!wants_links(t) || slot < 0 || (t->mode & M_CS_BASE)) {
 		emit_jmp(&t->e, t->so->thunk.jump);
 		return;
@@ -332,6 +342,27 @@ static void gen_jmp(struct tr *t, const struct dinsn *d)
 	go_indirect(t, false);
 }
 
+/* A call's target is looked at before anything is pushed: for any but canonical addresses the host's
+ * hlt raises the guest's #GP. Without the flags: the upper 16 bits of target + 2^47 come down by bswap. */
+static void canonical_check(struct tr *t, const struct dinsn *d)
+{
+	struct emit *e = &t->e;
+	u32 ok;
+
+	if (!(t->mode & M_CODE64))
+		return;
+	emit_mov_imm64(e, T1, 1ull << 47);
+	emit_lea(e, T1, M_BXD(T1, d->in.is_mem ? T0 : t->regs.loc[d->mod_rm], 0));
+	e8(e, 0x48); /* bswap rcx */
+	e8(e, 0x0f);
+	e8(e, 0xc9);
+	emit_op_reg(e, 0x0fb7, false, T1, T1);
+	ok = emit_jrcxz(e);
+	site_add(t, 0, 0);
+	e8(e, 0xf4);
+	emit_jrcxz_end(e, ok);
+}
+
 static void gen_call(struct tr *t, const struct dinsn *d)
 {
 	u64 ret = cut_pc(t, d->in.pc + d->in.len);
@@ -341,6 +372,8 @@ static void gen_call(struct tr *t, const struct dinsn *d)
 
 	if (early)
 		target_keep(t, d);
+	if (d->has_modrm)
+		canonical_check(t, d);
 	mem_access(t, d->in.is_mem, b);
 	regs_canonical(t);
 	if (d->has_modrm) {
@@ -366,6 +399,7 @@ static void gen_ret(struct tr *t, const struct dinsn *d)
 	else
 		emit_lea32(&t->e, soft_home[RSP], M_BD(soft_home[RSP], drop));
 	regs_canonical(t);
+	branch_mark(t, (unsigned)drop);
 	if (wants_links(t))
 		e8(&t->e, 0xc3);
 	else
@@ -434,6 +468,8 @@ void gen_insn(struct tr *t)
 	if (d->action == A_CALL || d->action == A_END || d->action == A_UD ||
 	    d->action == A_NOP)
 		in = out = 0;
+	if ((t->mode & M_CODE64) && !(t->mode & M_NOMERGE))
+		mem_hoisted(t);
 	regs_need(t, in, out);
 	switch (d->action) {
 	case A_COPY:

@@ -243,8 +243,8 @@ enum step op_enter(struct soft_vcpu *s, const struct insn *in)
 	if (level && stack_push(s, &st, size, frame))
 		return STEP_FAULT;
 	st.sp = (st.sp & ~st.mask) | ((st.sp - (u16)in->imm) & st.mask);
-	/* The stack must be writable where the next push goes. */
-	if (st.flat && lin_probe_w(s, st.sp, 1, st.acc))
+	/* The stack must be writable where it ends now. */
+	if (stack_probe(s, &st))
 		return STEP_FAULT;
 	reg_write(v, RBP, size, frame);
 	stack_commit(v, &st);
@@ -280,6 +280,60 @@ enum step op_bound(struct soft_vcpu *s, const struct insn *in)
 	low = (i64)size_sext(pair, size);
 	high = (i64)size_sext(pair >> size * 8, size);
 	return index < low || index > high ? soft_fault(s, EXC_BR, false, 0) : STEP_NEXT;
+}
+
+/* Bit strings, where the translator leaves the segment's checks to C. */
+static u64 bit_op(u8 opcode, u64 val, u64 bit)
+{
+	switch (opcode >> 3 & 3) {
+	case 0: /* A3: bt */
+		return val;
+	case 1: /* AB: bts */
+		return val | bit;
+	case 2: /* B3: btr */
+		return val & ~bit;
+	default:
+		return val ^ bit;
+	}
+}
+
+/* On RAM the change is made as another processor may see it; elsewhere nobody else looks. */
+static enum step bit_store(struct soft_vcpu *s, const struct insn *in, u64 lin, u64 *val, u64 bit)
+{
+	unsigned acc = acc_data(cpu_of(s)), size = in->opsize;
+	u8 *host = (lin & (size - 1)) ? NULL : lin_host(s, lin, acc | ACC_W);
+	u64 next;
+
+	if (!host) {
+		next = bit_op(in->opcode, *val, bit);
+		return lin_write(s, lin, &next, size, acc);
+	}
+	for (;;) {
+		next = bit_op(in->opcode, *val, bit);
+		if (size == 2 ? __atomic_compare_exchange_n((u16 *)(void *)host, (u16 *)val, (u16)next, false, 5, 5)
+		    : size == 4 ? __atomic_compare_exchange_n((u32 *)(void *)host, (u32 *)val, (u32)next, false, 5, 5)
+				: __atomic_compare_exchange_n((u64 *)(void *)host, val, next, false, 5, 5))
+			return STEP_NEXT;
+	}
+}
+
+enum step op_bt(struct soft_vcpu *s, const struct insn *in)
+{
+	struct vcpu *v = cpu_of(s);
+	unsigned size = in->opsize, shift = size == 8 ? 6 : size == 4 ? 5 : 4, acc = acc_data(v);
+	i64 index = (i64)size_sext(v->gpr[in->reg], size);
+	u64 off = (insn_ea(v, in) + (u64)(index >> shift) * size) & size_mask(in->addrsize);
+	u64 bit = 1ull << (index & (size * 8 - 1)), lin, val = 0;
+	bool write = in->opcode != 0xa3;
+
+	if (seg_linear(s, in->seg, off, size, write ? ACC_W : ACC_R, &lin))
+		return STEP_FAULT;
+	if (write && lin_probe_w(s, lin, size, acc))
+		return STEP_FAULT;
+	if (lin_read(s, lin, &val, size, acc) || (write && bit_store(s, in, lin, &val, bit)))
+		return STEP_FAULT;
+	v->rflags = (v->rflags & ~(u64)FL_CF) | (val & bit ? FL_CF : 0);
+	return STEP_NEXT;
 }
 
 enum step op_xlat(struct soft_vcpu *s, const struct insn *in)

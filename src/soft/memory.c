@@ -182,17 +182,8 @@ static void body_emit(struct tr *t, const struct body *b, struct mref m)
 
 /* ---- merged accesses ---- */
 
-static bool group_host(struct tr *t, struct group *g)
-{
-	bool many = t->acc[t->now][0].group >= 0 && g->n >= 3;
-
-	if (g->host != LOC_MEM)
-		return true;
-	g->host = regs_temp(t, many);
-	return false;
-}
-
-static void group_check(struct tr *t, const struct access *a, struct group *g)
+/* Check a group's range before the present instruction; needs its host register. */
+static void group_check(struct tr *t, const struct access *a, struct group *g, i64 adj)
 {
 	bool live = t->live[t->now];
 	u32 len = (u32)(g->hi - g->lo);
@@ -201,7 +192,7 @@ static void group_check(struct tr *t, const struct access *a, struct group *g)
 
 	t->regs.holder[g->host] = (u8)(HOLD_GROUP | (g - t->group));
 	t->regs.active++;
-	address(t, a, g->lo - a->sym_off);
+	address(t, a, adj);
 	if (live)
 		flags_save(t);
 	from = check(t, g->write, len);
@@ -238,15 +229,36 @@ static bool merged(struct tr *t, const struct access *a, const struct body *b)
 	if (a->group < 0 || t->in[t->now].action == A_BT)
 		return false;
 	g = &t->group[a->group];
-	if (!group_host(t, g)) {
+	if (g->host == LOC_MEM) {
+		g->host = regs_temp(t, g->n >= 3);
 		if (g->host == LOC_MEM)
 			return false;
-		group_check(t, a, g);
+		group_check(t, a, g, g->lo - a->sym_off);
 	}
 	t->pinned |= (u16)(1 << g->host);
 	site_add(t, 0, 0);
 	body_emit(t, b, group_ref(t, a, g));
 	return true;
+}
+
+void mem_hoisted(struct tr *t)
+{
+	for (unsigned i = 0; i < t->ngroups; i++) {
+		struct group *g = &t->group[i];
+		const struct access *a = &t->acc[g->first][g->acc];
+		u16 in = 0;
+
+		if (g->at != t->now || g->at == g->first || a->group != (i8)i)
+			continue;
+		if (a->base != GPR_NONE)
+			in |= (u16)(1 << a->base);
+		if (a->index != GPR_NONE)
+			in |= (u16)(1 << a->index);
+		regs_need(t, in, 0);
+		g->host = regs_temp(t, g->n >= 3);
+		if (g->host != LOC_MEM)
+			group_check(t, a, g, g->adj);
+	}
 }
 
 /* ---- an access by itself ---- */
@@ -272,7 +284,8 @@ void mem_access(struct tr *t, unsigned k, struct body body)
 	s = stub_add(t, STUB_SLOW, live);
 	s->from = from;
 	s->body = body;
-	s->desc = a->size | (a->write ? DESC_W : 0) | (d->mem_r || !a->write ? DESC_R : 0) |
+	s->desc = a->size | (a->write ? DESC_W : 0) | (d->mem_r || !a->write || d->in.x87 ? DESC_R : 0) |
+		  (d->waits ? DESC_WAITS : 0) |
 		  (a->seg == SEG_SS ? DESC_SS : 0) | (d->aligned ? DESC_ALIGN : 0);
 	emit_op_mem(&t->e, 0x03, true, T0,
 		    ((struct mref){ T1, GPR_NONE, 1, true, (i32)tlb_off(t, offsetof(struct tlb_entry, host)) }));

@@ -19,7 +19,7 @@
 	/* sys_io.c */ X(in) X(out) X(ins) X(outs)                                               \
 	/* string.c */ X(movs) X(stos) X(lods) X(cmps) X(scas)                                   \
 	/* legacy.c */ X(jmp) X(call) X(ret) X(loop) X(loope) X(loopne) X(jcxz) X(push) X(pop)   \
-	X(pusha) X(popa) X(enter) X(leave) X(bound) X(xlat) X(daa) X(das) X(aaa) X(aas) X(aam)   \
+	X(pusha) X(popa) X(enter) X(leave) X(bound) X(bt) X(xlat) X(daa) X(das) X(aaa) X(aas) X(aam)   \
 	X(aad) X(salc)                                                                           \
 	/* sysops.c */ X(mov)                                                                    \
 	/* xsave.c */ X(xsave) X(xsavec) X(xrstor) X(fxsave) X(fxrstor)                          \

@@ -248,6 +248,13 @@ static enum step pieces(struct soft_vcpu *s, u64 ea, unsigned len, unsigned acc,
 	return STEP_NEXT;
 }
 
+/* The x87 status word's summary of unmasked exceptions, when the x87 state is not the initial one. */
+static bool x87_pending(struct soft_vcpu *s)
+{
+	vec_save(s);
+	return (s->v.xsave[512] & 1) && (s->v.xsave[2] & 0x80);
+}
+
 static u64 fault_in_block(struct soft_vcpu *s, u64 ea, u32 desc, u64 ret)
 {
 	BUG_ON(!soft_state_at(s, ret - 1));
@@ -255,6 +262,8 @@ static u64 fault_in_block(struct soft_vcpu *s, u64 ea, u32 desc, u64 ret)
 		s->fault.vec = EXC_SS;
 	if ((desc & DESC_ALIGN) && (ea & ((desc & DESC_SIZE) - 1)))
 		soft_fault(s, EXC_GP, true, 0); /* before #PF: SDM 2B MOVAPS */
+	if ((desc & DESC_WAITS) && x87_pending(s))
+		soft_fault(s, EXC_MF, false, 0);
 	return leave_faulted(s);
 }
 
@@ -668,6 +677,24 @@ static u32 next_mode(struct soft_vcpu *s)
 	return m;
 }
 
+static bool pc_allowed(const struct soft_vcpu *s)
+{
+	return in_64bit(&s->v) ? canonical(s->v.rip) : s->v.rip <= s->v.seg[SEG_CS].limit;
+}
+
+/* The branch that ended b led to no address: it faults itself, and has popped nothing. SDM 2A JMP, RET. */
+static struct exit *branch_fault(struct soft_vcpu *s, const struct block *b, u64 popped)
+{
+	if (b) {
+		s->v.rip = b->pc + b->last;
+		s->v.gpr[RSP] -= popped;
+		s->budget++;
+	}
+	fault_gp(s, 0);
+	soft_deliver_fault(s);
+	return NULL;
+}
+
 /* One block (and what is chained to it); x: the exit that led here, to be linked. */
 static struct exit *turn(struct soft_vcpu *s, struct exit *x)
 {
@@ -699,10 +726,17 @@ static struct exit *turn(struct soft_vcpu *s, struct exit *x)
 	soft_mode_changed(s);
 	switch (s->exit_kind) {
 	case X_LINK:
-		s->v.rip = ((struct exit *)(uintptr_t)ret)->pc;
-		return (struct exit *)(uintptr_t)ret;
+		x = (struct exit *)(uintptr_t)ret;
+		s->v.rip = x->pc;
+		if (unlikely(!pc_allowed(s)) && x->pc != x->owner->pc + x->owner->len)
+			return branch_fault(s, x->owner, 0);
+		return x;
 	case X_JUMP:
 		s->v.rip = ret;
+		if (unlikely(!pc_allowed(s)) && s->branch)
+			return branch_fault(s, cache_block_at(s->soft, (u64)(uintptr_t)s->soft->code_rx +
+							      (s->branch & (CACHE_SIZE - 1))),
+					    s->branch >> CACHE_BITS);
 		s->v.stats.n[STAT_jump_miss]++;
 		break;
 	case X_BUDGET:

@@ -94,6 +94,13 @@ enum step stack_pop_n(struct soft_vcpu *s, struct stack *st, unsigned size, u64 
 	return STEP_NEXT;
 }
 
+enum step stack_probe(struct soft_vcpu *s, const struct stack *st)
+{
+	u64 lin;
+
+	return stack_linear(s, st, st->sp, 1, ACC_W, &lin) ? STEP_FAULT : lin_probe_w(s, lin, 1, st->acc);
+}
+
 void stack_commit(struct vcpu *v, const struct stack *st)
 {
 	v->gpr[RSP] = st->mask == 0xffff ? st->sp : st->sp & st->mask;

@@ -139,6 +139,7 @@ struct soft_vcpu {
 	u32 mode;
 	u64 hreg[16];       /* host registers at a slow path or a fault */
 	u64 hflags_ax;
+	u64 branch;         /* r10 as the last block left it: see gen.c, branch_mark() */
 	i64 budget;         /* deterministic: instructions until the dispatcher must look */
 	u64 scratch;
 	_Alignas(64) u8 bounce[2 * BOUNCE_SIZE]; /* used at the address's own place in a line */
@@ -213,6 +214,7 @@ struct block {
 	gpa_t gpa, gpa2; /* gpa2: second page of an instruction that crosses, else 0 */
 	u32 mode;
 	u16 len;         /* guest bytes */
+	u16 last;        /* offset of the last instruction */
 	u8 n;            /* guest instructions */
 	bool dead, crosses;
 	u32 code, indirect, checked, entry, end; /* offsets in the cache */
@@ -239,7 +241,8 @@ struct code_page {
 	u64 chunks;          /* 64-byte pieces that hold translated code */
 };
 
-#define CACHE_SIZE MIB(128)
+#define CACHE_BITS 27
+#define CACHE_SIZE (1u << CACHE_BITS)
 #define REGIONS 16
 #define REGION_SIZE (CACHE_SIZE / REGIONS)
 #define HASH_BITS 16
@@ -382,6 +385,7 @@ int traps_init(struct err *e);
 int traps_thread(struct soft_vcpu *s, struct err *e);
 
 /* desc of a slow access: bytes, kind */
-enum { DESC_SIZE = 0xfff, DESC_W = 1 << 12, DESC_R = 1 << 13, DESC_SS = 1 << 14, DESC_ALIGN = 1 << 15, DESC_SEG_SHIFT = 16 };
+enum { DESC_SIZE = 0xfff, DESC_W = 1 << 12, DESC_R = 1 << 13, DESC_SS = 1 << 14, DESC_ALIGN = 1 << 15, DESC_SEG_SHIFT = 16,
+       DESC_WAITS = 1 << 20 /* a pending x87 exception comes first */ };
 
 #endif

@@ -161,6 +161,8 @@ MUST_CHECK enum step stack_push_n(struct soft_vcpu *s, struct stack *st, unsigne
 				  const u64 *val, unsigned n);
 MUST_CHECK enum step stack_pop_n(struct soft_vcpu *s, struct stack *st, unsigned size, u64 *ret,
 				 unsigned n);
+/* stack_probe - would a byte be written where the stack pointer is? */
+MUST_CHECK enum step stack_probe(struct soft_vcpu *s, const struct stack *st);
 void stack_commit(struct vcpu *v, const struct stack *st);
 
 /* ---- TSS and interrupts ---- */

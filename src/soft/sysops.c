@@ -110,6 +110,10 @@ const struct insn_row insn_rows[] = {
 
 	/* lost in 64-bit mode, or with an operand that cannot be redirected */
 	{ MN(BOUND), L, op_bound, "SDM 2A BOUND" },
+	{ MN(BT), L, op_bt, "SDM 2A BT" },
+	{ MN(BTS), L, op_bt, "SDM 2A BTS" },
+	{ MN(BTR), L, op_bt, "SDM 2A BTR" },
+	{ MN(BTC), L, op_bt, "SDM 2A BTC" },
 	{ MN(XLAT), L, op_xlat, "SDM 2C XLAT" },
 	{ MN(DAA), L, op_daa, "SDM 2A DAA" },
 	{ MN(DAS), L, op_das, "SDM 2A DAS" },

@@ -82,6 +82,7 @@ static void make_enter(struct emit *e)
 	emit_store(e, M_GS(OFF(c_rsp)), H_RSP);
 	emit_store(e, M_GS(OFF(scratch)), H_RDI);
 	homes_load(e);
+	emit_mov_imm(e, H_R10, 0);
 	emit_load(e, H_RSP, M_GS(OFF(ras_rsp)));
 	emit_op_mem(e, 0xff, false, 4, M_GS(OFF(scratch)));
 }
@@ -98,6 +99,7 @@ static void leave_c(struct emit *e)
 static void make_exit(struct emit *e, struct thunks *t)
 {
 	t->exit = emit_off(e);
+	emit_store(e, M_GS(OFF(branch)), H_R10);
 	homes_store(e);
 	to_c_stack(e);
 	emit_mov_rr(e, H_RAX, T0);
@@ -185,6 +187,7 @@ static void make_insn_end(struct emit *e, struct thunks *t)
 	emit_store(e, M_GS(OFF(scratch)), H_RAX);
 	emit_load(e, H_RSP, M_GS(OFF(ras_rsp)));
 	homes_load(e);
+	emit_mov_imm(e, H_R10, 0);
 	emit_load(e, T0, M_GS(OFF(v.rip)));
 	emit_op_mem(e, 0xff, false, 4, M_GS(OFF(scratch)));
 }

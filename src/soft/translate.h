@@ -31,6 +31,7 @@ struct dinsn {
 	bool xmm;             /* names one of these */
 	bool high;            /* names ah, ch, dh or bh */
 	bool rcx_in, rcx_out; /* uses rcx without naming it */
+	bool waits;           /* a pending x87 exception comes before it */
 	bool aligned;         /* its memory operand must be aligned to its size */
 	bool vector;          /* needs the FPU, SSE or AVX to be enabled */
 	u8 imm_len, imm[8];
@@ -57,7 +58,10 @@ struct access {
 
 #define GROUPS 16
 struct group {
+	u8 at;           /* instruction before which it is checked: its first or, flags being dead, earlier */
 	u8 first, last;  /* instruction indices */
+	u8 acc;          /* which access of the first */
+	i64 adj;         /* what the first's address is off the range's start, at `at` */
 	u8 n;            /* accesses */
 	bool write;
 	i64 lo, hi;      /* bytes off the symbolic address */
@@ -69,6 +73,12 @@ struct group {
 #define HOLD_FREE 0xff
 #define HOLD_FIXED 0xfe
 #define HOLD_GROUP 0x20
+
+/* A register as an unknown start, known by number, plus a known offset. */
+struct sym {
+	u32 id;
+	i64 off;
+};
 
 struct regs {
 	u8 loc[16];    /* guest register: host register or LOC_MEM */
@@ -115,6 +125,7 @@ struct tr {
 	u16 live[BLOCK_INSNS]; /* flags that must be right before insn i */
 	struct access acc[BLOCK_INSNS][2];
 	u8 nacc[BLOCK_INSNS];
+	struct sym sym[BLOCK_INSNS][16]; /* before each instruction */
 	struct group group[GROUPS];
 	unsigned ngroups;
 	struct regs regs;
@@ -166,6 +177,7 @@ void copy_insn(struct tr *t, const struct dinsn *d, const struct mref *mr);
 
 /* memory.c */
 void mem_access(struct tr *t, unsigned k, struct body body); /* access k of the present instruction */
+void mem_hoisted(struct tr *t); /* the checks that are due before the present instruction */
 void mem_stubs(struct tr *t);
 
 /* block.c */
