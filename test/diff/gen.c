@@ -97,6 +97,9 @@ static bool unusable(const struct gen *g, const struct spec *s)
 {
 	u16 keep = g->keep;
 
+	/* With a mask of zeros it is the processor's choice to look at the segment at all. */
+	if (s->form->flags & FM_MASKED && s->form->flags & FM_DI && g->q->init.sel[SEG_DS] & 4)
+		return true;
 	/* What must be wiped behind it cannot be the last. */
 	if (g->trap && (s->form->flags & FM_WIPES))
 		return true;

@@ -65,12 +65,14 @@ static u32 random_flags(struct gen *g)
 	if (rng_permille(&g->rng, 50))
 		v |= 1 << 21;
 	if (rng_permille(&g->rng, 30))
-		v |= (u32)rng_next(&g->rng) & 0x003b3000; /* bits that CPL 3 cannot set */
+		v |= (u32)rng_next(&g->rng) & 0x003b3000 & ~FL_AC; /* bits that CPL 3 cannot set */
 	if (rng_permille(&g->rng, 20)) {
 		v |= FL_TF;
 		g->trap = true;
 	}
-	return v & ~(1u << 18);
+	if (rng_permille(&g->rng, 30))
+		v |= FL_AC;
+	return v;
 }
 
 /* A register that points to a linear address as seen through a segment. */

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "gen.h"
+#include "x86/bits.h"
 
 static u64 odd_value(struct rng *r)
 {
@@ -238,5 +239,7 @@ void init_choose(struct gen *g)
 	choose_x87(g);
 	choose_mxcsr(g);
 	s->flags = 0x202 | (rng_next(&g->rng) & 0x8d5);
+	if (rng_permille(&g->rng, 10))
+		s->flags |= FL_AC;
 	s->xsave[XSAVE_HEADER] = 7;
 }
