@@ -5,6 +5,7 @@ set title "pandok (soft) against QEMU TCG: times faster, logarithmic"
 set logscale y 2
 set ytics add ("1" 1)
 set grid y
+set yrange [0.5:256]
 set style fill solid 0.7 border -1
 set boxwidth 0.7
 set xtics rotate by -40
