@@ -12,11 +12,6 @@
  */
 #define GROUP_SPAN 512
 
-struct sym {
-	u32 id;
-	i64 off;
-};
-
 struct syms {
 	struct sym reg[16];
 	u32 next;
@@ -199,7 +194,7 @@ static void join(struct tr *t, unsigned i, struct access *a, const struct key *k
 		if (t->ngroups == GROUPS)
 			return;
 		g = &t->group[t->ngroups++];
-		*g = (struct group){ .first = (u8)i, .base_id = k->base_id, .index_id = k->index_id,
+		*g = (struct group){ .first = (u8)i, .acc = (u8)(a - t->acc[i]), .base_id = k->base_id, .index_id = k->index_id,
 				     .scale = k->scale, .seg = k->seg, .lo = k->off, .hi = k->off,
 				     .host = LOC_MEM };
 	}
@@ -213,15 +208,49 @@ static void join(struct tr *t, unsigned i, struct access *a, const struct key *k
 	a->group = (i8)(g - t->group);
 }
 
+/* Are base and index of the group's first access in the same registers before instruction p? */
+static bool known_at(const struct tr *t, const struct group *g, unsigned p)
+{
+	const struct access *a = &t->acc[g->first][g->acc];
+
+	if (a->base != GPR_NONE && t->sym[p][a->base].id != g->base_id)
+		return false;
+	if (a->index != GPR_NONE && t->sym[p][a->index].id != g->index_id)
+		return false;
+	return !(g->seg == SEG_GS && t->in[p].action == A_SWAPGS) && t->in[p].action != A_CALL;
+}
+
+/*
+ * Where a group is checked: before its first access or, when the flags are live there, as near
+ * above it as they are dead, so that they need no saving.
+ */
+static void place(struct tr *t, struct group *g)
+{
+	const struct access *a = &t->acc[g->first][g->acc];
+
+	g->at = g->first;
+	for (unsigned p = g->first; t->live[g->first] && p-- > 0 && known_at(t, g, p);)
+		if (!t->live[p]) {
+			g->at = (u8)p;
+			break;
+		}
+	g->adj = g->lo - a->disp;
+	if (a->base != GPR_NONE)
+		g->adj -= t->sym[g->at][a->base].off;
+	if (a->index != GPR_NONE)
+		g->adj -= t->sym[g->at][a->index].off * a->scale;
+}
+
+/* A group of one is worth a register only when that saves saving the flags. */
 static void dissolve_single(struct tr *t)
 {
-	for (unsigned i = 0; i < t->n; i++)
-		for (unsigned k = 0; k < t->nacc[i]; k++) {
-			struct access *a = &t->acc[i][k];
+	for (unsigned i = 0; i < t->ngroups; i++) {
+		struct group *g = &t->group[i];
 
-			if (a->group >= 0 && t->group[a->group].n < 2)
-				a->group = -1;
-		}
+		place(t, g);
+		if (g->n < 2 && g->at == g->first)
+			t->acc[g->first][g->acc].group = -1;
+	}
 }
 
 /* Where a group's access stands in it: the distance from its lowest byte is needed at emission. */
@@ -233,9 +262,10 @@ static void groups(struct tr *t)
 	for (unsigned g = 0; g < 16; g++)
 		forget(&y, g);
 	for (unsigned i = 0; i < t->n; i++) {
+		__builtin_memcpy(t->sym[i], y.reg, sizeof(y.reg));
 		for (unsigned k = 0; k < t->nacc[i]; k++) {
 			struct access *a = &t->acc[i][k];
-			struct key key;
+			struct key key = { 0 };
 
 			if (key_of(&y, a, &key)) {
 				join(t, i, a, &key, open_from);
