@@ -38,6 +38,7 @@ void check_hw(const char *name, bool ok); /* as check and check_fault; skipped o
 void check_fault_hw(const char *name, unsigned vec, ulong err);
 void check_pf_hw(const char *name, ulong err, ulong cr2);
 bool cmdline_has(const char *word);
+u64 cmdline_number(const char *key, u64 otherwise); /* of "KEYnnn", decimal: key is "seed=" */
 u64 ram_top(void); /* where RAM ends below 4 GiB and the hole begins; 0 unknown */
 
 /* ---- exceptions ---- */

@@ -272,7 +272,8 @@ static void multiboot_take(const u32 *info)
 	}
 }
 
-bool cmdline_has(const char *word)
+/* What follows the first word that begins with start, or NULL. */
+static const char *cmdline_find(const char *start)
 {
 	const char *s = cmdline;
 	size_t n;
@@ -280,14 +281,33 @@ bool cmdline_has(const char *word)
 	while (*s) {
 		while (*s == ' ')
 			s++;
-		for (n = 0; word[n] && s[n] == word[n]; n++)
+		for (n = 0; start[n] && s[n] == start[n]; n++)
 			;
-		if (!word[n] && (s[n] == ' ' || !s[n]))
-			return true;
+		if (!start[n])
+			return s + n;
 		while (*s && *s != ' ')
 			s++;
 	}
-	return false;
+	return NULL;
+}
+
+bool cmdline_has(const char *word)
+{
+	const char *end = cmdline_find(word);
+
+	return end && (*end == ' ' || !*end);
+}
+
+u64 cmdline_number(const char *key, u64 otherwise)
+{
+	const char *s = cmdline_find(key);
+	u64 v = 0;
+
+	if (!s)
+		return otherwise;
+	for (; *s >= '0' && *s <= '9'; s++)
+		v = v * 10 + *s - '0';
+	return v;
 }
 
 bool on_tcg(void)
