@@ -131,10 +131,12 @@ void regs_need(struct tr *t, u16 in, u16 out)
 	for (u32 m = in | out; m; m &= m - 1) {
 		unsigned g = (unsigned)__builtin_ctz(m);
 
-		if (r->loc[g] != LOC_MEM)
+		if (r->loc[g] != LOC_MEM) {
 			t->pinned |= (u16)(1 << r->loc[g]);
-		else if (soft_home[g] != LOC_MEM)
-			t->pinned |= (u16)(1 << soft_home[g]); /* it comes back here */
+		} else if (soft_home[g] != LOC_MEM) { /* it comes back here; who lives there moves out */
+			t->pinned |= (u16)(1 << soft_home[g]);
+			evict(t, soft_home[g]);
+		}
 	}
 	for (u32 m = in | out; m; m &= m - 1) {
 		unsigned g = (unsigned)__builtin_ctz(m);
