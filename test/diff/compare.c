@@ -60,7 +60,7 @@ bool outcome_skipped(const struct outcome *native)
 
 bool seq_ended(const struct seq *q, const struct outcome *o)
 {
-	u64 end = slides[q->slide] + CODE_VA + q->code_at + q->at[q->n] + 1;
+	u64 end = slides[q->slide] + CODE_VA + q->code_at + q->at[q->n] + 1 - seq_cs_base(q);
 
 	return o->status == OUT_FAULT && o->vec == EXC_BP && o->state.rip == end;
 }

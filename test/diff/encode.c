@@ -44,24 +44,36 @@ static struct rex rex_of(const struct spec *s, const struct args *a)
 	return x;
 }
 
+/* 32-bit operands in 16-bit code: not where there are no 16-bit ones to tell them from. */
+static bool wants_66_in_16(const struct spec *s, const struct args *a)
+{
+	bool either = s->opsizes & 1 << 1 || s->form->flags & FM_NO66 || (s->map == 1 && s->plus_r);
+
+	return s->opsizes && a->size == 4 && either;
+}
+
 static void put_legacy_prefixes(struct out *o, const struct gen *g, const struct spec *s,
 				const struct args *a)
 {
-	bool op16 = s->opsizes && a->size == 2;
+	bool op66 = g->q->bits16 ? wants_66_in_16(s, a) : s->opsizes && a->size == 2;
+	bool op67 = g->q->bits16 ? !a->m.addr16 : a->m.addr16 | a->m.addr32;
+
+	/* A 32-bit displacement is 16 bits long in 16-bit code without it. */
+	if (g->q->bits16 && s->nops && s->op[s->nops - 1].kind == 'J' && a->imm_len == 4)
+		op66 = true;
 
 	if (a->noise)
 		put(o, a->noise, 1);
 	if (a->mem && a->m.seg)
 		put(o, a->m.seg, 1);
-	if (a->mem && a->m.addr32)
+	if (a->mem && op67)
 		put(o, 0x67, 1);
 	if (a->lock)
 		put(o, 0xf0, 1);
-	if (op16 && s->enc == ENC_LEGACY)
+	if (op66 && s->enc == ENC_LEGACY)
 		put(o, 0x66, 1);
 	if (a->rep)
 		put(o, a->rep, 1);
-	(void)g;
 }
 
 static bool put_opcode_legacy(struct out *o, const struct gen *g, const struct spec *s,
@@ -70,7 +82,7 @@ static bool put_opcode_legacy(struct out *o, const struct gen *g, const struct s
 	struct rex x = rex_of(s, a);
 	u8 rex = (u8)(x.w << 3 | x.r << 2 | x.x << 1 | x.b);
 
-	if (s->prefix && !(s->prefix == 0x66 && s->opsizes && a->size == 2))
+	if (s->prefix && !(s->prefix == 0x66 && s->opsizes && a->size == 2 && !g->q->bits16))
 		put(o, s->prefix, 1);
 	if (rex || a->force_rex) {
 		if (g->q->bits32 || a->no_rex)
@@ -116,6 +128,28 @@ static void put_disp_fix(struct out *o, const struct memref *m)
 	put(o, 0, 4);
 }
 
+/* [bx+si] and its kin; SDM 2A table 2-1. */
+static void put_modrm16(struct out *o, const struct memref *m, u8 reg)
+{
+	static const u8 pairs[8][2] = {
+		{ RBX, RSI }, { RBX, RDI }, { RBP, RSI }, { RBP, RDI },
+		{ RSI, NO_REG }, { RDI, NO_REG }, { RBP, NO_REG }, { RBX, NO_REG },
+	};
+	u8 rm = 0, mod = m->disp == (i8)m->disp && !m->disp32 ? 1 : 2;
+
+	while (rm < 8 && (pairs[rm][0] != m->base || pairs[rm][1] != m->index))
+		rm++;
+	if (m->kind == ADDR_ABS)
+		rm = 6;
+	if (m->kind == ADDR_ABS || (!m->disp && m->base != RBP))
+		mod = 0;
+	put(o, (u8)(mod << 6 | reg << 3 | rm), 1);
+	if (mod == 1)
+		put(o, (u8)m->disp, 1);
+	else if (mod == 2 || m->kind == ADDR_ABS)
+		put(o, (u16)m->disp, 2);
+}
+
 static void put_modrm_abs(struct out *o, const struct gen *g, const struct memref *m, u8 reg)
 {
 	if (g->q->bits32) {
@@ -133,6 +167,10 @@ static void put_modrm_mem(struct out *o, const struct gen *g, const struct memre
 	bool nodisp = !m->disp && m->base != NO_REG && (m->base & 7) != RBP;
 	u8 mod = 2, base = m->base == NO_REG ? RBP : m->base & 7;
 
+	if (m->addr16) {
+		put_modrm16(o, m, reg);
+		return;
+	}
 	if (m->kind == ADDR_RIP) {
 		put(o, reg << 3 | 5, 1);
 		put_disp_fix(o, m);
@@ -172,7 +210,7 @@ static void put_tail(struct out *o, const struct gen *g, const struct spec *s,
 		     const struct args *a)
 {
 	if (s->mem >= 0 && s->op[s->mem].kind == 'O')
-		put(o, a->m.va, g->q->bits32 || a->m.addr32 ? 4 : 8);
+		put(o, a->m.va, a->m.addr16 ? 2 : g->q->bits32 || a->m.addr32 ? 4 : 8);
 	if (a->imm_fix) {
 		o->fix = a->imm_fix;
 		o->fix_at = (u8)o->n;

@@ -21,6 +21,21 @@ void gen_raw(struct gen *g, const u8 *bytes, unsigned len)
 	it->len = (u8)len;
 }
 
+/* As gen_raw, for an instruction of 32 bits, which wants a prefix in 16-bit code. */
+struct item *gen_raw32(struct gen *g, const u8 *bytes, unsigned len, u8 fix, u8 fix_at, u32 target)
+{
+	u8 b[16] = { 0x66 };
+	struct item *it;
+
+	memcpy(b + g->q->bits16, bytes, len);
+	gen_raw(g, b, len + g->q->bits16);
+	it = &g->q->item[g->q->n - 1];
+	it->fix = fix;
+	it->fix_at = (u8)(fix_at + g->q->bits16);
+	it->target = (u16)target;
+	return it;
+}
+
 /* The item of a helper instruction; its form is not counted. */
 void gen_args(struct gen *g, const struct spec *s, const struct args *a)
 {
@@ -47,31 +62,24 @@ void gen_mov_imm(struct gen *g, u8 reg, u64 v)
 	unsigned n = mov_imm_head(g, reg, wide, b);
 
 	memcpy(b + n, &v, wide ? 8 : 4);
-	gen_raw(g, b, n + (wide ? 8 : 4));
+	gen_raw32(g, b, n + (wide ? 8 : 4), FIX_NONE, 0, 0);
 }
 
 void gen_mov_target(struct gen *g, u8 reg, u32 group)
 {
 	bool wide = !g->q->bits32 && g->slide >> 32;
 	u8 b[16] = { 0 };
-	struct item *it;
+	unsigned n;
 
 	if (!g->q->bits32 && rng_permille(&g->rng, 500)) {
 		/* lea reg, [rip + target] */
-		gen_raw(g, (u8[]){ 0x48 | reg >> 3 << 2, 0x8d, (u8)((reg & 7) << 3 | 5), 0, 0, 0, 0 }, 7);
-		it = &g->q->item[g->q->n - 1];
-		it->fix = FIX_RIP_ITEM;
-		it->fix_at = 3;
-		it->target = (u16)group;
+		u8 lea[7] = { 0x48 | reg >> 3 << 2, 0x8d, (u8)((reg & 7) << 3 | 5) };
+
+		gen_raw32(g, lea, sizeof(lea), FIX_RIP_ITEM, 3, group);
 		return;
 	}
-	memset(b, 0, sizeof(b));
-	unsigned n = mov_imm_head(g, reg, wide, b);
-	gen_raw(g, b, n + (wide ? 8 : 4));
-	it = &g->q->item[g->q->n - 1];
-	it->fix = wide ? FIX_ABS64 : FIX_ABS32;
-	it->fix_at = (u8)n;
-	it->target = (u16)group;
+	n = mov_imm_head(g, reg, wide, b);
+	gen_raw32(g, b, n + (wide ? 8 : 4), wide ? FIX_ABS64 : FIX_ABS32, (u8)n, group);
 }
 
 u32 target_choose(struct gen *g)
@@ -97,6 +105,9 @@ static bool unusable(const struct gen *g, const struct spec *s)
 {
 	u16 keep = g->keep;
 
+	/* Their pointers have another size there. */
+	if (g->q->bits16 && (s->form->flags & FM_FAR || (s->form->flags & FM_SEL && s->mem >= 0)))
+		return true;
 	/* With a mask of zeros it is the processor's choice to look at the segment at all. */
 	if (s->form->flags & FM_MASKED && s->form->flags & FM_DI && g->q->init.sel[SEG_DS] & 4)
 		return true;
@@ -187,7 +198,7 @@ static bool add_self_modification(struct gen *g)
 	u8 reg = reg_write(g, true);
 	u32 n = rng_below(&g->rng, 3);
 
-	if (reg == NO_REG || g->base[SEG_DS])
+	if (reg == NO_REG || g->base[SEG_DS] || g->q->bits16)
 		return false;
 	add_code_store(g, g->group + n + 1, opcode);
 	g->group++;
@@ -221,18 +232,13 @@ static void add_jump_back(struct gen *g, u8 counter, u32 start)
 {
 	static const u8 jnz[] = { 0x0f, 0x85, 0, 0, 0, 0 };
 	u8 dec[4] = { 0x48 | counter >> 3, 0xff, 0xc8 | (counter & 7) };
-	struct item *it;
 
-	/* sub counter, 1 in one of its shapes; 32-bit code has no REX. */
+	/* 32-bit code has no REX. */
 	if (g->q->bits32)
 		gen_raw(g, dec + 1, 2);
 	else
 		gen_raw(g, dec, 3);
-	gen_raw(g, jnz, 6);
-	it = &g->q->item[g->q->n - 1];
-	it->fix = FIX_REL32;
-	it->fix_at = 2;
-	it->target = (u16)start;
+	gen_raw32(g, jnz, 6, FIX_REL32, 2, start);
 }
 
 /* The counter's start and the jump back are one step in one group each side of the body. */
@@ -258,13 +264,7 @@ static u32 add_loop(struct gen *g)
 
 static void add_branch_to(struct gen *g, u8 opcode, u32 group)
 {
-	struct item *it;
-
-	gen_raw(g, (u8[]){ opcode, 0, 0, 0, 0 }, 5);
-	it = &g->q->item[g->q->n - 1];
-	it->fix = FIX_REL32;
-	it->fix_at = 1;
-	it->target = (u16)group;
+	gen_raw32(g, (u8[]){ opcode, 0, 0, 0, 0 }, 5, FIX_REL32, 1, group);
 }
 
 /* call F; jmp after; F: body; ret; after: */
@@ -282,7 +282,7 @@ static u32 add_call(struct gen *g)
 	while (n--)
 		add_plain(g);
 	g->balanced = was;
-	gen_raw(g, (u8[]){ 0xc3 }, 1);
+	gen_raw32(g, (u8[]){ 0xc3 }, 1, FIX_NONE, 0, 0);
 	g->group++;
 	return 4;
 }
@@ -292,6 +292,7 @@ static void choose_shape(struct gen *g, const struct gen_options *o)
 	struct seq *q = g->q;
 
 	q->bits32 = rng_permille(&g->rng, o->bits32);
+	q->bits16 = q->bits32 && !o->no_ldt && rng_permille(&g->rng, o->bits16);
 	q->slide = (u8)rng_below(&g->rng, q->bits32 ? SLIDE_HIGH : SLIDE_N);
 	q->salt = (u32)rng_next(&g->rng);
 	q->place = (u32)rng_next(&g->rng);

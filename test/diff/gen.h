@@ -17,7 +17,8 @@ struct memref {
 	u8 base, index;  /* NO_REG: none; index may be a vector register */
 	u8 scale;        /* 0..3 */
 	u8 seg;          /* segment prefix byte, or 0 */
-	bool addr32;     /* 67 prefix in 64-bit mode */
+	bool addr32;     /* 32-bit address in 64-bit mode */
+	bool addr16;     /* 16-bit address outside it */
 	bool disp32;     /* use a long displacement although a short one would do */
 	i32 disp;
 	u64 va;          /* where it is meant to point, slid */
@@ -59,8 +60,16 @@ bool encode(const struct gen *g, const struct spec *s, const struct args *a, str
 
 /* operand.c: choose operands; false when this form cannot be used here and now. */
 bool operands_choose(struct gen *g, const struct spec *s, struct args *a);
+u8 reg_pick(struct rng *r, u16 mask); /* NO_REG when mask is empty */
+u16 regs_of_mode(const struct gen *g, bool no_rex);
+u8 vreg(struct gen *g);
 u8 reg_read(struct gen *g, bool no_rex);
 u8 reg_write(struct gen *g, bool no_rex);
+
+/* operand_mem.c: the same for memory operands. */
+bool mem_choose(struct gen *g, const struct spec *s, const struct operand *o, struct args *a);
+bool mem_choose_abs(struct gen *g, const struct operand *o, struct args *a, const struct spec *s);
+bool mem_choose_vsib(struct gen *g, struct args *a);
 u64 spot_choose(struct gen *g, u32 size, bool write, bool aligned, bool masked);
 bool mem_to(struct gen *g, u64 va, bool no_rex, struct memref *m);
 
@@ -71,6 +80,7 @@ void prep_after(struct gen *g, const struct spec *s, const struct args *a);
 /* gen.c */
 struct item *item_add(struct gen *g);
 void gen_raw(struct gen *g, const u8 *bytes, unsigned len);
+struct item *gen_raw32(struct gen *g, const u8 *bytes, unsigned len, u8 fix, u8 fix_at, u32 target);
 void gen_args(struct gen *g, const struct spec *s, const struct args *a);
 void gen_mov_imm(struct gen *g, u8 reg, u64 v);
 void gen_mov_target(struct gen *g, u8 reg, u32 group);

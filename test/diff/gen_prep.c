@@ -182,7 +182,7 @@ static void prep_base(struct gen *g, const struct args *a)
 
 static void push_imm(struct gen *g, u32 v)
 {
-	gen_raw(g, (u8[]){ 0x68, (u8)v, (u8)(v >> 8), (u8)(v >> 16), (u8)(v >> 24) }, 5);
+	gen_raw32(g, (u8[]){ 0x68, (u8)v, (u8)(v >> 8), (u8)(v >> 16), (u8)(v >> 24) }, 5, FIX_NONE, 0, 0);
 }
 
 static u16 random_sel(struct gen *g)
@@ -353,7 +353,7 @@ bool prep_before(struct gen *g, const struct spec *s, struct args *a)
 	}
 	if (f & FM_FRAME) {
 		if (often(g))
-			gen_raw(g, (u8[]){ 0x48, 0x89, 0xe5 } + g->q->bits32, 3 - g->q->bits32);
+			gen_raw32(g, (u8[]){ 0x48, 0x89, 0xe5 } + g->q->bits32, 3 - g->q->bits32, FIX_NONE, 0, 0);
 		if (a->imm_len) /* enter: 16 bits of size, then the level */
 			a->imm = (a->imm & 0x38) | (u64)rng_below(&g->rng, 4) << 16;
 	}
@@ -378,9 +378,10 @@ static void wipe_flags(struct gen *g, const struct spec *s)
 
 		if (!(s->form->flags & FM_WIPED) || !strstr(rows[i].names, s->form->name))
 			continue;
-		gen_raw(g, (u8[]){ 0x9c }, 1); /* pushfd; and dword [esp], keep; popfd */
-		gen_raw(g, (u8[]){ 0x81, 0x24, 0x24, (u8)keep, (u8)(keep >> 8), 0xff, 0xff }, 7);
-		gen_raw(g, (u8[]){ 0x9d }, 1);
+		gen_raw32(g, (u8[]){ 0x9c }, 1, FIX_NONE, 0, 0); /* pushfd; and dword [esp], keep; popfd */
+		gen_raw32(g, (u8[]){ 0x67, 0x81, 0x24, 0x24, (u8)keep, (u8)(keep >> 8), 0xff, 0xff } +
+			  !g->q->bits16, 7 + g->q->bits16, FIX_NONE, 0, 0);
+		gen_raw32(g, (u8[]){ 0x9d }, 1, FIX_NONE, 0, 0);
 	}
 }
 

@@ -27,7 +27,7 @@ u64 guest_frame_at(unsigned i)
 static u64 ldt_desc(unsigned i)
 {
 	const struct ldt_row *r = &ldt_rows[i % LDT_KINDS];
-	u64 type = 0x11 | !r->read_only << 1 | r->down << 2 | 3 << 5 | !r->absent << 7;
+	u64 type = 0x11 | !r->read_only << 1 | r->down << 2 | r->code << 3 | 3 << 5 | !r->absent << 7;
 	u64 base = ldt_base(i);
 
 	return (r->limit & 0xffff) | (base & 0xffffff) << 16 | type << 40 |

@@ -26,14 +26,16 @@ static u64 odd_value(struct rng *r)
 
 static void choose_pointers(struct gen *g)
 {
-	u16 regs = (g->q->bits32 ? 0xff : 0xffff) & (u16)~(1u << RSP);
-	u32 n = g->q->bits32 ? 2 : 2 + rng_below(&g->rng, 3);
+	u32 all = g->q->bits32 ? 8 : 16, n = g->q->bits32 ? 2 : 2 + rng_below(&g->rng, 3);
+	u16 regs = (u16)~(1u << RSP);
 
+	if (g->q->bits16) /* those that 16-bit addresses are made of */
+		regs = 1u << RBX | 1u << RBP | 1u << RSI | 1u << RDI;
 	while (n--)
-		g->ptr |= (u16)(1u << rng_below(&g->rng, g->q->bits32 ? 8 : 16));
+		g->ptr |= (u16)(1u << rng_below(&g->rng, all));
 	g->ptr &= regs;
 	do {
-		g->idx = (u16)(1u << rng_below(&g->rng, g->q->bits32 ? 8 : 16));
+		g->idx = (u16)(1u << rng_below(&g->rng, all));
 	} while (!(g->idx & regs & ~g->ptr));
 	if (!g->ptr)
 		g->ptr = g->idx == 1u << RBX ? 1u << RSI : 1u << RBX;
@@ -207,13 +209,33 @@ static void choose_ldt(struct gen *g)
 	s->gsbase = g->base[SEG_GS];
 }
 
+/* 16-bit code reaches its data through DS and ES only if they start there. The stack segment is
+ * never a 16-bit one: Linux does not keep the upper half of ESP then. */
+static void choose_small(struct gen *g)
+{
+	static const u8 kinds[] = { 0, 1, 6 };
+	static const u8 segs[] = { SEG_ES, SEG_DS };
+	struct state *s = &g->q->init;
+
+	for (unsigned i = 0; i < 2; i++) {
+		s->sel[segs[i]] = ldt_sel(g->q->slide, kinds[rng_below(&g->rng, ARRAY_SIZE(kinds))]);
+		g->base[segs[i]] = ldt_base(s->sel[segs[i]] / 8);
+	}
+	g->base[SEG_CS] = seq_cs_base(g->q);
+	if (rng_permille(&g->rng, 500)) {
+		s->sel[SEG_SS] = ldt_sel(g->q->slide, LDT_STACK);
+		g->base[SEG_SS] = ldt_base(s->sel[SEG_SS] / 8);
+		s->gpr[RSP] -= g->base[SEG_SS];
+	}
+}
+
 static void choose_segments(struct gen *g)
 {
 	static const u64 fs[] = { 0, 0x1000, 0x7654320, 0x12345678 };
 	struct state *s = &g->q->init;
 	u16 user = g->q->bits32 || rng_permille(&g->rng, 300) ? 0x2b : 0;
 
-	s->sel[SEG_CS] = g->q->bits32 ? 0x23 : 0x33;
+	s->sel[SEG_CS] = g->q->bits16 ? ldt_sel(g->q->slide, LDT_CODE16) : g->q->bits32 ? 0x23 : 0x33;
 	s->sel[SEG_SS] = 0x2b;
 	s->sel[SEG_DS] = s->sel[SEG_ES] = user;
 	s->sel[SEG_FS] = s->sel[SEG_GS] = 0;
@@ -221,8 +243,10 @@ static void choose_segments(struct gen *g)
 		s->fsbase = fs[rng_below(&g->rng, ARRAY_SIZE(fs))];
 		s->gsbase = g->slide + DATA_VA;
 	}
-	if (g->q->bits32 && !g->no_ldt && rng_permille(&g->rng, 300))
+	if (g->q->bits16 || (g->q->bits32 && !g->no_ldt && rng_permille(&g->rng, 300)))
 		choose_ldt(g);
+	if (g->q->bits16)
+		choose_small(g);
 	g->base[SEG_FS] = s->fsbase;
 	g->base[SEG_GS] = s->gsbase;
 }

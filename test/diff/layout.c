@@ -25,8 +25,10 @@ const struct ldt_row ldt_rows[LDT_KINDS] = {
 	{ .base = DATA_VA - 0x1000, .limit = 0xfff, .down = true },
 	{ .base = DATA_VA, .limit = 0x3fff, .absent = true },
 	{ .flat = true, .limit = 0xfffff, .pages = true },
-	{ .base = DATA_VA, .limit = 0x2fff, .small = true },
+	{ .base = DATA_VA, .limit = 0x3eff, .small = true },
 	{ .base = DATA_VA + 0x123, .limit = 0, .pages = true, .down = true },
+	[LDT_CODE16] = { .base = CODE_VA, .limit = 0x1fff, .code = true, .small = true },
+	[LDT_STACK] = { .base = STACK_VA, .limit = 0x1fff },
 };
 
 u64 ldt_base(unsigned row)

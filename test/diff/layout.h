@@ -45,9 +45,11 @@ extern const u64 slides[SLIDE_N];
 struct ldt_row {
 	u64 base; /* before the slide, unless flat */
 	u32 limit;
-	bool flat, pages, read_only, down, absent, small; /* small: 16-bit */
+	bool flat, pages, read_only, down, absent, code, small; /* small: 16-bit */
 };
-#define LDT_KINDS 8
+#define LDT_KINDS 10
+#define LDT_CODE16 8
+#define LDT_STACK 9
 #define LDT_SLIDES 2 /* a base has 32 bits */
 #define LDT_ROWS (LDT_KINDS * LDT_SLIDES)
 

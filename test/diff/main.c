@@ -12,7 +12,7 @@
 #include "form.h"
 #include "tester.h"
 
-enum { OPT_ONE = 256, OPT_FINDINGS, OPT_SELF, OPT_TABLE, OPT_CHECK, OPT_BITS32, OPT_STEP, OPT_KICK,
+enum { OPT_ONE = 256, OPT_FINDINGS, OPT_SELF, OPT_TABLE, OPT_CHECK, OPT_BITS32, OPT_BITS16, OPT_STEP, OPT_KICK,
        OPT_PRECISE, OPT_LIST, OPT_LENGTH, OPT_NO_SHRINK, OPT_LOG };
 
 static const struct option long_options[] = {
@@ -20,7 +20,7 @@ static const struct option long_options[] = {
 	{ "jobs", 1, 0, 'j' }, { "forms", 1, 0, 'f' }, { "without", 1, 0, 'w' }, { "one", 0, 0, OPT_ONE },
 	{ "findings", 1, 0, OPT_FINDINGS }, { "self", 0, 0, OPT_SELF },
 	{ "table", 0, 0, OPT_TABLE }, { "check", 0, 0, OPT_CHECK },
-	{ "bits32", 1, 0, OPT_BITS32 }, { "single-step", 0, 0, OPT_STEP },
+	{ "bits32", 1, 0, OPT_BITS32 }, { "bits16", 1, 0, OPT_BITS16 }, { "single-step", 0, 0, OPT_STEP },
 	{ "kick", 1, 0, OPT_KICK }, { "precise", 0, 0, OPT_PRECISE }, { "list", 0, 0, OPT_LIST },
 	{ "length", 1, 0, OPT_LENGTH }, { "no-shrink", 0, 0, OPT_NO_SHRINK },
 	{ "log", 0, 0, OPT_LOG }, { "help", 0, 0, 'h' }, { 0 },
@@ -38,6 +38,7 @@ static const char usage[] =
 	"  --without REGEX  not these forms\n"
 	"  --length N       at most N instructions a sequence (default 40)\n"
 	"  --bits32 N       N of a thousand sequences are 32-bit code (default 120)\n"
+	"  --bits16 N       N of a thousand of those are 16-bit code (default 200)\n"
 	"  --single-step    the engine runs one instruction a block\n"
 	"  --kick US        kick the vCPU about every US microseconds\n"
 	"  --precise        let the engine keep all flags exact; compare them at faults too\n"
@@ -59,6 +60,7 @@ static bool set_number(struct options *o, int c, const char *arg)
 	case 'j': o->jobs = v < MAX_JOBS ? (u32)v : MAX_JOBS; break;
 	case OPT_FINDINGS: o->findings = (u32)v; break;
 	case OPT_BITS32: o->gen.bits32 = (u32)v; break;
+	case OPT_BITS16: o->gen.bits16 = (u32)v; break;
 	case OPT_KICK: o->guest.kick_us = (u32)v; break;
 	case OPT_LENGTH:
 		o->gen.max = (u32)v;
@@ -157,7 +159,7 @@ static double now(void)
 int main(int argc, char **argv)
 {
 	struct options o = { .seed = (u64)time(NULL) * 1000000, .count = 10000, .jobs = 1,
-			     .findings = 10, .gen = { .min = 16, .max = 40, .bits32 = 120 } };
+			     .findings = 10, .gen = { .min = 16, .max = 40, .bits32 = 120, .bits16 = 200 } };
 	struct tally *t;
 	double start;
 

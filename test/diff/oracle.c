@@ -75,7 +75,9 @@ bool oracle_set_ldt(void)
 		const struct ldt_row *r = &ldt_rows[i % LDT_KINDS];
 		struct user_desc d = {
 			.entry_number = i, .base_addr = (u32)ldt_base(i), .limit = r->limit,
-			.seg_32bit = !r->small, .contents = r->down ? MODIFY_LDT_CONTENTS_STACK : 0,
+			.seg_32bit = !r->small,
+			.contents = r->code ? MODIFY_LDT_CONTENTS_CODE :
+				    r->down ? MODIFY_LDT_CONTENTS_STACK : MODIFY_LDT_CONTENTS_DATA,
 			.read_exec_only = r->read_only, .limit_in_pages = r->pages,
 			.seg_not_present = r->absent,
 		};

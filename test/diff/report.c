@@ -4,9 +4,15 @@
 
 #include "tester.h"
 
+int seq_machine_mode(const struct seq *q)
+{
+	return q->bits16 ? ZYDIS_MACHINE_MODE_LEGACY_16 :
+	       q->bits32 ? ZYDIS_MACHINE_MODE_LEGACY_32 : ZYDIS_MACHINE_MODE_LONG_64;
+}
+
 static void print_insn(const struct seq *q, const u8 *code, u32 len, u64 va, FILE *f)
 {
-	ZydisMachineMode mode = q->bits32 ? ZYDIS_MACHINE_MODE_LEGACY_32 : ZYDIS_MACHINE_MODE_LONG_64;
+	ZydisMachineMode mode = seq_machine_mode(q);
 	ZydisDisassembledInstruction in;
 
 	while (len) {
@@ -43,7 +49,7 @@ void print_sequence(const struct seq *q, FILE *f)
 	};
 	u64 va = q->init.rip;
 
-	fprintf(f, "seed %llu, %s-bit code\n", (unsigned long long)q->seed, q->bits32 ? "32" : "64");
+	fprintf(f, "seed %llu, %s-bit code\n", (unsigned long long)q->seed, q->bits16 ? "16" : q->bits32 ? "32" : "64");
 	for (unsigned i = 0; i < 16; i++)
 		fprintf(f, "%s%-3s %016llx%s", i % 4 ? "  " : "  ", names[i],
 			(unsigned long long)q->init.gpr[i], i % 4 == 3 ? "\n" : "");

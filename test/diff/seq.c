@@ -5,9 +5,15 @@
 
 #include "form.h"
 
+u64 seq_cs_base(const struct seq *q)
+{
+	return q->bits16 ? slides[q->slide] + CODE_VA : 0;
+}
+
+/* Offset in the code segment. */
 static u64 code_va(const struct seq *q, u32 off)
 {
-	return slides[q->slide] + CODE_VA + q->code_at + off;
+	return slides[q->slide] + CODE_VA + q->code_at + off - seq_cs_base(q);
 }
 
 /* Offset of the first item of the group, or of a later one if it is gone. */

@@ -65,7 +65,8 @@ struct item {
 
 struct seq {
 	u64 seed;
-	bool bits32;
+	bool bits32;  /* not 64-bit code: 32-bit, or ... */
+	bool bits16;
 	u8 slide;     /* enum SLIDE_ */
 	u32 salt;     /* which part of the pool memory starts with */
 	u32 place;    /* random number that says where on its pages the code lies */
@@ -86,6 +87,9 @@ struct seq {
  */
 void seq_lay_out(struct seq *q);
 
+/* seq_cs_base - linear address of the code segment's offset 0. */
+u64 seq_cs_base(const struct seq *q);
+
 /* seq_drop_group - take all items of a group out; branches to it go to what comes after it. */
 bool seq_drop_group(struct seq *q, u32 group);
 
@@ -95,10 +99,14 @@ void seq_drop_item(struct seq *q, u32 at);
 /* seq_item_at - item at this guest address, or -1. */
 int seq_item_at(const struct seq *q, u64 rip);
 
+/* seq_machine_mode - the decoder's name for the kind of code it is (ZydisMachineMode). */
+int seq_machine_mode(const struct seq *q);
+
 /* seq_generate - the sequence that belongs to a seed. */
 struct gen_options {
 	u32 min, max;  /* how many instructions */
 	u32 bits32;    /* how many of a thousand sequences are 32-bit code */
+	u32 bits16;    /* and of a thousand of those, in 16-bit code */
 	bool no_ldt;   /* no selectors of the local descriptor table */
 };
 void seq_generate(struct seq *q, u64 seed, const struct gen_options *o);

@@ -94,7 +94,7 @@ static bool is_access(u8 vec)
 
 void tolerate(const struct seq *q, struct outcome *native, struct outcome *guest)
 {
-	ZydisMachineMode mode = q->bits32 ? ZYDIS_MACHINE_MODE_LEGACY_32 : ZYDIS_MACHINE_MODE_LONG_64;
+	ZydisMachineMode mode = seq_machine_mode(q);
 	int at = seq_item_at(q, native->state.rip);
 	ZydisDisassembledInstruction in;
 	const struct tolerated *t;
