@@ -77,6 +77,16 @@ bool mem_to(struct gen *g, u64 va, bool no_rex, struct memref *m);
 bool prep_before(struct gen *g, const struct spec *s, struct args *a);
 void prep_after(struct gen *g, const struct spec *s, const struct args *a);
 
+bool often(struct gen *g);
+void push_imm(struct gen *g, u32 v);
+void store_imm(struct gen *g, const struct memref *m, i32 off, u8 size, u32 imm);
+
+/* gen_far.c: the same for segments. */
+void prep_base(struct gen *g, const struct args *a);
+bool prep_far(struct gen *g, const struct spec *s, struct args *a);
+void prep_sel(struct gen *g, const struct spec *s, const struct args *a);
+void prep_sel_mem(struct gen *g, const struct spec *s, const struct args *a);
+
 /* gen.c */
 struct item *item_add(struct gen *g);
 void gen_raw(struct gen *g, const u8 *bytes, unsigned len);
