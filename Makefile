@@ -40,6 +40,8 @@ LIGHT := src/mem/walk.c src/mem/find.c $(wildcard src/soft/sys_*.c) $(addprefix 
 # The thread sanitizer calls its run time at every access; that uses vector registers.
 LIGHTFLAGS := -mgeneral-regs-only $(if $(findstring thread,$(SAN)),-fno-sanitize=thread)
 
+lighten     = @$(if $(filter $<,$(LIGHT)),objcopy $(foreach f,memset memcpy memmove,--redefine-sym $1$f=light_$f) $@)
+
 SRC  := $(wildcard src/*/*.c)
 ASM  := $(wildcard src/*/*.S)
 ASL  := $(wildcard src/*/*.asl)
@@ -78,7 +80,7 @@ $(B)/flags: FORCE
 $(B)/obj/%.o: src/%.c $(B)/flags | build/deps/build $(GEN)
 	@mkdir -p $(@D)
 	$(call say,cc,$<) $(CC) $(CFLAGS) $(if $(filter $<,$(LIGHT)),$(LIGHTFLAGS)) $(CPPFLAGS) -MMD -MP -c -o $@ $<
-	@$(if $(filter $<,$(LIGHT)),objcopy $(foreach f,memset memcpy memmove,--redefine-sym $f=light_$f) $@)
+	$(call lighten)
 
 $(B)/obj/%.S.o: src/%.S $(B)/flags | build/deps/build
 	@mkdir -p $(@D)
@@ -115,7 +117,8 @@ links     = $(foreach f,$(shell sed -n '/@links/{s/^.*@links *//;s/ *\*\/ *$$//;
 	$(if $(filter %.c %.S,$f),$(wildcard $f),$(wildcard $f/*.c $f/*.S)))
 objects   = $(patsubst src/%.S,$1/%.S.o,$(patsubst src/%.c,$1/%.o,$2))
 unit_objs = $(sort $(or $(call objects,$(B)/obj,$(call links,$1)),$(LIB)) $(B)/obj/base/light.S.o)
-fuzz_objs = $(call objects,$(B)/fuzz/obj,$(or $(call links,$1),$(filter-out src/cli/%,$(SRC) $(ASM))))
+fuzz_objs = $(sort $(call objects,$(B)/fuzz/obj,$(or $(call links,$1),$(filter-out src/cli/%,$(SRC) $(ASM)))) \
+	$(B)/fuzz/obj/base/light.S.o)
 
 -include $(wildcard $(B)/diff/*.d $(B)/diff/tiny/*/*.d)
 
@@ -132,9 +135,10 @@ $(B)/unit/%: test/unit/%.c $$(call unit_objs,test/unit/$$*.c) $(B)/flags | build
 FUZZFLAGS := -std=gnu17 -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined \
 	-fno-strict-aliasing
 
-$(B)/fuzz/obj/%.o: src/%.c | build/deps/test $(GEN)
+$(B)/fuzz/obj/%.o: src/%.c $(B)/flags | build/deps/test $(GEN)
 	@mkdir -p $(@D)
-	$(call say,clang,$<) $(CLANG) $(FUZZFLAGS) $(CPPFLAGS) -MMD -MP -c -o $@ $<
+	$(call say,clang,$<) $(CLANG) $(FUZZFLAGS) $(if $(filter $<,$(LIGHT)),$(LIGHTFLAGS)) $(CPPFLAGS) -MMD -MP -c -o $@ $<
+	$(call lighten,__asan_)
 
 $(B)/fuzz/obj/%.S.o: src/%.S | build/deps/test
 	@mkdir -p $(@D)
@@ -155,8 +159,9 @@ $(B)/diff/%.o: test/diff/%.c $(B)/flags | build/deps/test
 
 $(B)/diff/tiny/%.o: src/%.c $(B)/flags | build/deps/build
 	@mkdir -p $(@D)
-	$(call say,cc,$<) $(CC) $(CFLAGS) $(if $(filter $<,$(LIGHT)),-mgeneral-regs-only) $(CPPFLAGS) \
+	$(call say,cc,$<) $(CC) $(CFLAGS) $(if $(filter $<,$(LIGHT)),$(LIGHTFLAGS)) $(CPPFLAGS) \
 		-DTLB_BITS=1 -MMD -MP -c -o $@ $<
+	$(call lighten)
 
 $(B)/diff/tiny/%.S.o: src/%.S $(B)/flags | build/deps/build
 	@mkdir -p $(@D)
