@@ -46,12 +46,17 @@ static bool misaligned(u64 lin, unsigned len)
 	return !(len & (len - 1)) && (lin & (len - 1));
 }
 
-enum step access_special(struct soft_vcpu *s, u64 lin, unsigned len, bool write)
+enum step lin_align(struct soft_vcpu *s, u64 lin, unsigned len)
 {
-	if ((s->mode & M_ALIGN) && misaligned(lin, len))
-		return soft_fault(s, EXC_AC, true, 0);
+	return (s->mode & M_ALIGN) && misaligned(lin, len) ? soft_fault(s, EXC_AC, true, 0) : STEP_NEXT;
+}
+
+enum step access_special(struct soft_vcpu *s, u64 lin, unsigned len, unsigned acc)
+{
+	if (!(acc & ACC_ANY_ALIGNMENT) && lin_align(s, lin, len))
+		return STEP_FAULT;
 	if (s->mode & M_DEBUG)
-		debug_access(s, lin, len, write);
+		debug_access(s, lin, len, acc & ACC_W);
 	return STEP_NEXT;
 }
 
@@ -177,7 +182,7 @@ enum step lin_read(struct soft_vcpu *s, u64 lin, void *buf, unsigned len, unsign
 	struct pieces p;
 	u8 *to = buf;
 
-	if (is_special(s, acc) && access_special(s, lin, len, false))
+	if (is_special(s, acc) && access_special(s, lin, len, acc & ~(unsigned)ACC_W))
 		return STEP_FAULT;
 	if (lin - t->tag_r <= GUEST_PAGE_SIZE - len) {
 		copy(buf, (void *)(uintptr_t)(lin + t->addend), len);
@@ -197,7 +202,7 @@ enum step lin_write(struct soft_vcpu *s, u64 lin, const void *buf, unsigned len,
 	const u8 *from = buf;
 	struct pieces p;
 
-	if (is_special(s, acc) && access_special(s, lin, len, true))
+	if (is_special(s, acc) && access_special(s, lin, len, acc | ACC_W))
 		return STEP_FAULT;
 	if (lin - t->tag_w <= GUEST_PAGE_SIZE - len) {
 		copy((void *)(uintptr_t)(lin + t->addend), buf, len);

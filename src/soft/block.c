@@ -45,7 +45,7 @@ unsigned exit_add(struct tr *t, u64 pc, u32 mode)
 	struct exit *x = &t->exit[t->nexits];
 
 	BUG_ON(t->nexits == EXITS);
-	*x = (struct exit){ .owner = t->b, .pc = pc, .mode = mode };
+	*x = (struct exit){ .owner = t->b, .pc = pc, .mode = mode, .from = (u16)(t->in[t->now].in.pc - t->b->pc) };
 	x->checked = t->b->crosses || ((t->b->cs_base + pc) ^ (t->b->cs_base + t->b->pc)) >> GUEST_PAGE_SHIFT;
 	return t->nexits++;
 }
@@ -97,21 +97,42 @@ static unsigned insn_limit(const struct tr *t)
 	return t->mode & M_ONE || t->so->single_step ? 1 : BLOCK_INSNS;
 }
 
-/* Decode the block's instructions; an undecodable one becomes #UD. */
+/* Decode one instruction that may have bytes up to end, its segment's. */
+static bool decode_within(const struct fetch *f, struct dinsn *d, u64 pc, u64 end, u32 mode)
+{
+	u64 room = f->room < end - pc ? f->room : end - pc;
+
+	return room && decode(d, f->bytes, (unsigned)room, pc, mode);
+}
+
+#define SIDE_EXITS 2
+#define SIDE_INSNS 24
+
+/* A block goes on behind a conditional jump that leads forward: what follows is likely to be run,
+ * shares its checks and registers, and tells which flags are dead. */
+static bool goes_on(const struct tr *t, const struct dinsn *d, unsigned *sides)
+{
+	return d->action == A_JCC && d->target > d->in.pc && t->n < SIDE_INSNS && t->n < insn_limit(t) &&
+	       (*sides)++ < SIDE_EXITS;
+}
+
+/* Decode the block's instructions. */
 static enum step decode_block(struct tr *t, const u8 *bytes, unsigned room)
 {
 	struct fetch f = { bytes, room, { 0 } };
-	u64 pc = t->b->pc;
+	unsigned sides = 0;
+	u64 pc = t->b->pc, end = t->mode & M_CODE64 ? ~0ull : t->b->cs_limit + 1ull;
 
 	for (t->n = 0; t->n < insn_limit(t);) {
 		struct dinsn *d = &t->in[t->n];
 
-		if (!f.room || !decode(d, f.bytes, f.room, pc, t->mode)) {
+		if (!decode_within(&f, d, pc, end, t->mode)) {
 			if (t->n)
 				break; /* it starts a block of its own */
-			if (fetch_second(t, &f, linear_of(t, pc)))
+			if (end - pc > f.room && fetch_second(t, &f, linear_of(t, pc)))
 				return STEP_FAULT;
-			BUG_ON(!decode(d, f.bytes, f.room, pc, t->mode));
+			if (!decode_within(&f, d, pc, end, t->mode))
+				decode_none(d, pc, true);
 		}
 		if (t->so->deterministic && (d->in.mnemonic == ZYDIS_MNEMONIC_RDRAND ||
 					     d->in.mnemonic == ZYDIS_MNEMONIC_RDSEED))
@@ -121,7 +142,7 @@ static enum step decode_block(struct tr *t, const u8 *bytes, unsigned room)
 		f.bytes += d->in.len;
 		f.room -= d->in.len;
 		pc += d->in.len;
-		if (decode_ends_block(d) || t->b->crosses)
+		if (t->b->crosses || (decode_ends_block(d) && !goes_on(t, d, &sides)))
 			break;
 	}
 	t->b->len = (u16)(pc - t->b->pc);
@@ -207,7 +228,8 @@ struct block *block_make(struct soft_vcpu *s, gpa_t gpa, u32 mode)
 	t->region = r;
 	t->b = cache_alloc(r, sizeof(*t->b));
 	*t->b = (struct block){ .pc = s->v.rip, .gpa = gpa, .mode = mode,
-				.cs_base = mode & M_CODE64 ? 0 : s->v.seg[SEG_CS].base };
+				.cs_base = mode & M_CODE64 ? 0 : s->v.seg[SEG_CS].base,
+				.cs_limit = s->v.seg[SEG_CS].limit };
 	if (decode_block(t, bytes, (unsigned)room))
 		return NULL;
 	t->e = (struct emit){ so->code_rw + r->used, so->code_rw };

@@ -136,7 +136,8 @@ struct block *cache_find(struct soft_vcpu *s, u64 pc, gpa_t gpa, u32 mode, u64 c
 
 	for (; b; b = b->hash_next)
 		if (b->pc == pc && b->gpa.at == gpa.at && b->mode == mode &&
-		    b->cs_base == cs_base && (!b->crosses || second_page_holds(s, b)))
+		    b->cs_base == cs_base && (mode & M_CODE64 || b->cs_limit == s->v.seg[SEG_CS].limit) &&
+		    (!b->crosses || second_page_holds(s, b)))
 			return b;
 	return NULL;
 }

@@ -140,6 +140,23 @@ static void operand_reg(struct dinsn *d, const ZydisDecodedOperand *op)
 	}
 }
 
+static bool is_vector(const ZydisDecodedInstruction *z);
+
+/* Is 66 a part of the opcode, so that none must be added for 16 bits? */
+static bool has_fixed_width(const ZydisDecodedInstruction *z)
+{
+	switch ((unsigned)z->mnemonic) {
+	case MN(SFENCE):
+	case MN(LFENCE):
+	case MN(MFENCE):
+	case MN(MOVNTI):
+	case MN(ADOX):
+		return true;
+	default:
+		return is_vector(z);
+	}
+}
+
 static u8 seg_number(ZydisRegister r)
 {
 	return r >= ZYDIS_REGISTER_ES && r <= ZYDIS_REGISTER_GS ? (u8)(r - ZYDIS_REGISTER_ES) : SEG_DS;
@@ -245,7 +262,7 @@ static void prefixes(struct dinsn *d, const ZydisDecodedInstruction *z, u32 mode
 		}
 	}
 	if (!(mode & (M_CODE64 | M_CODE32)) && !mandatory66)
-		d->p66 = z->operand_width == 16;
+		d->p66 = z->operand_width == 16 && !has_fixed_width(z);
 	d->in.lock = !!(z->attributes & ZYDIS_ATTRIB_HAS_LOCK);
 	d->in.rep = z->attributes & ZYDIS_ATTRIB_HAS_REPNE ? 0xf2
 		  : z->attributes & (ZYDIS_ATTRIB_HAS_REP | ZYDIS_ATTRIB_HAS_REPE) ? 0xf3 : 0;
@@ -512,11 +529,11 @@ static u8 refine(struct dinsn *d, const ZydisDecodedInstruction *z, u32 mode)
 	}
 }
 
-/* What is no instruction raises #UD, or #GP when it is longer than 15 bytes. SDM 2A 2.3.11. */
-static void no_insn(struct dinsn *d, u64 pc, bool too_long)
+void decode_none(struct dinsn *d, u64 pc, bool too_long)
 {
 	static const struct insn_row row = { .fn = op_too_long, .flags = ROW_LIGHT | ROW_ENDS };
 
+	__builtin_memset(d, 0, sizeof(*d));
 	d->action = too_long ? A_END : A_UD;
 	d->row = too_long ? &row : NULL;
 	d->in.pc = pc;
@@ -535,7 +552,7 @@ bool decode(struct dinsn *d, const u8 *bytes, unsigned room, u64 pc, u32 mode)
 	if (st == ZYDIS_STATUS_NO_MORE_DATA)
 		return false;
 	if (ZYAN_FAILED(st)) {
-		no_insn(d, pc, st == ZYDIS_STATUS_INSTRUCTION_TOO_LONG);
+		decode_none(d, pc, st == ZYDIS_STATUS_INSTRUCTION_TOO_LONG);
 		return true;
 	}
 	prefixes(d, &z, mode);

@@ -93,7 +93,7 @@ enum step op_gather(struct soft_vcpu *s, const struct insn *in)
 		if (is_masked_in(mask, i, size)) {
 			r = seg_linear(s, in->seg, gather_address(v, in, index, i), size, ACC_R, &lin);
 			if (r == STEP_NEXT)
-				r = lin_read(s, lin, dst + i * size, size, acc_data(v));
+				r = lin_read(s, lin, dst + i * size, size, acc_data(v) | ACC_ANY_ALIGNMENT);
 		}
 		if (r == STEP_NEXT)
 			memset(mask + i * size, 0, size);
@@ -126,7 +126,7 @@ static enum step masked_load(struct soft_vcpu *s, const struct insn *in, const u
 		if (!is_masked_in(mask, i, size))
 			continue;
 		if (element_linear(s, in, i, size, ACC_R, &lin) ||
-		    lin_read(s, lin, buf + i * size, size, acc_data(v)))
+		    lin_read(s, lin, buf + i * size, size, acc_data(v) | ACC_ANY_ALIGNMENT))
 			return STEP_FAULT;
 	}
 	vec_write(v, in->reg, buf, in->vlen);
@@ -137,7 +137,7 @@ static enum step masked_load(struct soft_vcpu *s, const struct insn *in, const u
 static enum step masked_store(struct soft_vcpu *s, const struct insn *in, const u8 *mask,
 			      const u8 *data, unsigned size, unsigned n)
 {
-	unsigned acc = acc_data(cpu_of(s));
+	unsigned acc = acc_data(cpu_of(s)) | ACC_ANY_ALIGNMENT;
 	enum step r = STEP_NEXT;
 	u64 lin;
 
@@ -176,11 +176,22 @@ enum step op_maskmov(struct soft_vcpu *s, const struct insn *in)
 static enum step bytes_store(struct soft_vcpu *s, const struct insn *in, const u8 *mask,
 			     const u8 *data, unsigned n)
 {
+	struct vcpu *v = cpu_of(s);
 	struct insn at = *in;
+	u64 lin;
 
 	at.base = RDI;
 	at.index = GPR_NONE;
 	at.disp = 0;
+	lin = insn_ea(v, &at) + (in_64bit(v) && at.seg != SEG_FS && at.seg != SEG_GS ? 0 : v->seg[at.seg].base);
+	if (in_64bit(v) && !canonical(lin))
+		return fault_gp(s, 0);
+	if (lin_align(s, lin, 8))
+		return STEP_FAULT;
+	/* Within one page a Zen 5 faults whatever the mask says. */
+	if ((lin & (GUEST_PAGE_SIZE - 1)) + n <= GUEST_PAGE_SIZE &&
+	    lin_probe_w(s, lin, n, acc_data(v) | ACC_ANY_ALIGNMENT))
+		return STEP_FAULT;
 	return masked_store(s, &at, mask, data, 1, n);
 }
 

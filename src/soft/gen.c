@@ -150,6 +150,24 @@ static void return_site(struct tr *t, u64 pc)
 	t->exit[x].jmp = emit_jmp(&t->e, 0);
 }
 
+void gen_side(struct tr *t)
+{
+	const struct dinsn *d = &t->in[t->now];
+
+	regs_canonical(t);
+	gen_give_back(t, t->n - t->now - 1);
+	go(t, d->target, t->mode & M_KEPT, false);
+}
+
+void gen_give_back(struct tr *t, unsigned n)
+{
+	if (!t->so->deterministic || !n)
+		return;
+	emit_load(&t->e, T0, M_GS(OFF(budget)));
+	emit_lea(&t->e, T0, M_BD(T0, (i32)n));
+	emit_store(&t->e, M_GS(OFF(budget)), T0);
+}
+
 void gen_exit_stubs(struct tr *t)
 {
 	for (unsigned i = 0; i < t->nexits; i++) {
@@ -332,9 +350,8 @@ static void gen_jmp(struct tr *t, const struct dinsn *d)
 		return;
 	}
 	if (d->in.is_mem) {
-		target_keep(t, d);
-		regs_canonical(t);
-		emit_load(&t->e, T0, M_GS(OFF(operand)));
+		mem_access(t, 0, (struct body){ .kind = BODY_LOAD_T0, .size = word(t) });
+		regs_canonical(t); /* leaves T0 alone */
 	} else {
 		regs_canonical(t);
 		target_now(t, d);
@@ -410,6 +427,10 @@ static void gen_jcc(struct tr *t, const struct dinsn *d)
 {
 	u32 taken;
 
+	if (t->now != t->n - 1) { /* the block goes on; the way out is made with the stubs */
+		mem_side(t, emit_jcc(&t->e, d->cc, 0));
+		return;
+	}
 	regs_canonical(t);
 	taken = emit_jcc(&t->e, d->cc, 0);
 	go(t, d->in.pc + d->in.len, t->mode & M_KEPT, false);

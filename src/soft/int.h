@@ -53,6 +53,11 @@ MUST_CHECK enum step lin_write(struct soft_vcpu *s, u64 lin, const void *buf, un
 /* lin_probe_w - would a write of this range fault? Sets accessed and dirty bits as one would. */
 MUST_CHECK enum step lin_probe_w(struct soft_vcpu *s, u64 lin, unsigned len, unsigned acc);
 
+/* With acc: the access is never checked for alignment (#AC). */
+#define ACC_ANY_ALIGNMENT (1u << 16)
+/* lin_align - #AC when alignment is checked and this would be an access to one datum of len bytes. */
+MUST_CHECK enum step lin_align(struct soft_vcpu *s, u64 lin, unsigned len);
+
 /*
  * lin_host - host address of the guest byte at lin, good to the end of its 4 KiB page, for a
  * string run. acc as for lin_read, with ACC_W for a write (dirty bits are set then).

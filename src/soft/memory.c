@@ -352,14 +352,25 @@ static void stub_unmerge(struct tr *t, const struct stub *s)
 	if (s->flags_saved)
 		flags_load(t);
 	regs_canonical(t);
-	if (t->so->deterministic) { /* give back what the block counted for the rest of it */
-		emit_load(&t->e, T0, M_GS(OFF(budget)));
-		emit_lea(&t->e, T0, M_BD(T0, (i32)(t->n - s->insn)));
-		emit_store(&t->e, M_GS(OFF(budget)), T0);
-	}
+	gen_give_back(t, t->n - s->insn); /* what the block counted for the rest of it */
 	x = exit_add(t, t->in[s->insn].in.pc, (t->mode & M_KEPT) | M_NOMERGE);
 	emit_align4(&t->e, 1);
 	t->exit[x].jmp = emit_jmp(&t->e, 0);
+}
+
+/* A conditional jump out of the middle of the block, emitted at `from` with no target yet. */
+void mem_side(struct tr *t, u32 from)
+{
+	stub_add(t, STUB_SIDE, false)->from = from;
+}
+
+static void stub_side(struct tr *t, const struct stub *s)
+{
+	t->regs = s->regs;
+	t->now = s->insn;
+	t->pinned = 0;
+	emit_patch(&t->e, s->from, emit_off(&t->e));
+	gen_side(t);
 }
 
 void mem_stubs(struct tr *t)
@@ -367,6 +378,10 @@ void mem_stubs(struct tr *t)
 	for (unsigned i = 0; i < t->nstubs; i++) {
 		const struct stub *s = &t->stub[i];
 
+		if (s->kind == STUB_SIDE) {
+			stub_side(t, s);
+			continue;
+		}
 		stub_call(t, s, s->kind == STUB_GROUP ? t->so->thunk.group : t->so->thunk.slow);
 		if (s->kind == STUB_GROUP)
 			stub_unmerge(t, s);

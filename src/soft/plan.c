@@ -291,7 +291,8 @@ static void flags(struct tr *t)
 	for (unsigned i = t->n; i-- > 0;) {
 		const struct dinsn *d = &t->in[i];
 
-		if (d->action == A_CALL || d->action == A_END || d->action == A_PUSHF || t->so->precise)
+		if (d->action == A_CALL || d->action == A_END || d->action == A_PUSHF ||
+		    d->action == A_JCC || t->so->precise) /* behind a jcc anything may look at the flags */
 			live = FL_ARITH;
 		else
 			live = (u16)((live & ~d->flags_kill) | d->flags_use);

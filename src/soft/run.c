@@ -70,7 +70,8 @@ static u32 code_size(const struct vcpu *v)
 	if (in_64bit(v))
 		return M_CODE64 | M_FLAT;
 	return (v->seg[SEG_CS].attr & SEG_DB ? M_CODE32 : 0) | (v->seg[SEG_SS].attr & SEG_DB ? M_SS32 : 0) |
-	       (flat(v) ? M_FLAT : 0) | (v->seg[SEG_CS].base ? M_CS_BASE : 0);
+	       (flat(v) ? M_FLAT : 0) |
+	       (v->seg[SEG_CS].base || v->seg[SEG_CS].limit != 0xffffffff ? M_CS_BASE : 0);
 }
 
 u32 soft_mode(const struct soft_vcpu *s)
@@ -682,11 +683,11 @@ static bool pc_allowed(const struct soft_vcpu *s)
 	return in_64bit(&s->v) ? canonical(s->v.rip) : s->v.rip <= s->v.seg[SEG_CS].limit;
 }
 
-/* The branch that ended b led to no address: it faults itself, and has popped nothing. SDM 2A JMP, RET. */
-static struct exit *branch_fault(struct soft_vcpu *s, const struct block *b, u64 popped)
+/* A branch of b led to no address: it faults itself, and has popped nothing. SDM 2A JMP, RET. */
+static struct exit *branch_fault(struct soft_vcpu *s, const struct block *b, u16 from, u64 popped)
 {
 	if (b) {
-		s->v.rip = b->pc + b->last;
+		s->v.rip = b->pc + from;
 		s->v.gpr[RSP] -= popped;
 		s->budget++;
 	}
@@ -729,14 +730,14 @@ static struct exit *turn(struct soft_vcpu *s, struct exit *x)
 		x = (struct exit *)(uintptr_t)ret;
 		s->v.rip = x->pc;
 		if (unlikely(!pc_allowed(s)) && x->pc != x->owner->pc + x->owner->len)
-			return branch_fault(s, x->owner, 0);
+			return branch_fault(s, x->owner, x->from, 0);
 		return x;
 	case X_JUMP:
 		s->v.rip = ret;
-		if (unlikely(!pc_allowed(s)) && s->branch)
-			return branch_fault(s, cache_block_at(s->soft, (u64)(uintptr_t)s->soft->code_rx +
-							      (s->branch & (CACHE_SIZE - 1))),
-					    s->branch >> CACHE_BITS);
+		if (unlikely(!pc_allowed(s)) && s->branch) {
+			b = cache_block_at(s->soft, (u64)(uintptr_t)s->soft->code_rx + (s->branch & (CACHE_SIZE - 1)));
+			return branch_fault(s, b, b ? b->last : 0, s->branch >> CACHE_BITS);
+		}
 		s->v.stats.n[STAT_jump_miss]++;
 		break;
 	case X_BUDGET:

@@ -29,7 +29,7 @@ enum {
 	M_NO_AVX = 1 << 8,     /* XCR0 or CR4.OSXSAVE forbid VEX */
 	M_ONE = 1 << 9,        /* one instruction */
 	M_NOMERGE = 1 << 10,   /* each access checked by itself */
-	M_CS_BASE = 1 << 11,   /* CS.base is not 0: no jump cache, no return stack */
+	M_CS_BASE = 1 << 11,   /* CS has a base or a limit: no jump cache, no return stack */
 	M_TSC_CALL = 1 << 12,  /* rdtsc is done in C */
 	M_SMAP = 1 << 13,      /* CR4.SMAP */
 	M_NO_VEX = 1 << 14,    /* real or virtual-8086 mode */
@@ -189,6 +189,7 @@ struct exit {
 	u32 mode;
 	u32 jmp;     /* offset in the cache of the rel32 to patch */
 	u32 unlinked; /* where the rel32 leads when not linked */
+	u16 from;    /* offset of the instruction that leaves */
 	bool checked; /* enter by the checked entry: another page, or back from a call */
 };
 
@@ -211,6 +212,7 @@ enum {
 struct block {
 	struct block *hash_next, *page_next[2];
 	u64 pc, cs_base;
+	u32 cs_limit;    /* outside 64-bit mode */
 	gpa_t gpa, gpa2; /* gpa2: second page of an instruction that crosses, else 0 */
 	u32 mode;
 	u16 len;         /* guest bytes */
@@ -314,7 +316,7 @@ void debug_access(struct soft_vcpu *s, u64 lin, unsigned len, bool write);
 
 /* ---- tlb.c, access.c ---- */
 /* A data access while M_DEBUG or M_ALIGN is on: watched, and #AC noted when not aligned. */
-enum step access_special(struct soft_vcpu *s, u64 lin, unsigned len, bool write);
+enum step access_special(struct soft_vcpu *s, u64 lin, unsigned len, unsigned acc);
 enum fill { FILL_RAM, FILL_SLOW /* device, ROM or code page */, FILL_FAULT };
 /* Translate lin for acc in a view; fills the TLB when the page is plain RAM for that access. */
 enum fill tlb_fill(struct soft_vcpu *s, enum tlb_view view, u64 lin, unsigned acc, struct filled *ret);

@@ -97,7 +97,7 @@ struct body {
 	u64 imm;
 };
 
-enum stub_kind { STUB_SLOW, STUB_GROUP };
+enum stub_kind { STUB_SLOW, STUB_GROUP, STUB_SIDE };
 struct stub {
 	enum stub_kind kind;
 	u8 insn;
@@ -153,6 +153,8 @@ static inline u64 linear_of(const struct tr *t, u64 pc)
 void decode_init(void);
 /* Decode one instruction; false: room bytes are not all of it. What is none raises its fault. */
 bool decode(struct dinsn *d, const u8 *bytes, unsigned room, u64 pc, u32 mode);
+/* What is no instruction raises #UD; #GP when it is longer than 15 bytes or its segment. SDM 2A 2.3.11. */
+void decode_none(struct dinsn *d, u64 pc, bool too_long);
 bool decode_ends_block(const struct dinsn *d);
 
 /* plan.c */
@@ -170,6 +172,8 @@ void regs_set(struct regs *r, unsigned g, u8 h); /* guest register g is in h now
 void gen_entry(struct tr *t);
 void gen_insn(struct tr *t);         /* instruction t->now */
 void gen_next(struct tr *t, u64 pc); /* the block ends without a branch: go on at pc */
+void gen_side(struct tr *t);         /* the way out of the block's middle at its present jcc */
+void gen_give_back(struct tr *t, unsigned n); /* deterministic: n counted instructions are not run */
 void gen_exit_stubs(struct tr *t);
 
 /* copy.c: a guest instruction with host registers; mr NULL: its operands are registers */
@@ -178,6 +182,7 @@ void copy_insn(struct tr *t, const struct dinsn *d, const struct mref *mr);
 /* memory.c */
 void mem_access(struct tr *t, unsigned k, struct body body); /* access k of the present instruction */
 void mem_hoisted(struct tr *t); /* the checks that are due before the present instruction */
+void mem_side(struct tr *t, u32 from);
 void mem_stubs(struct tr *t);
 
 /* block.c */
