@@ -53,7 +53,8 @@ static int soft_new(const struct engine_config *c, struct engine **ret, struct e
 	so->single_step = c->single_step;
 	so->deterministic = c->deterministic;
 	so->precise = c->single_step || c->deterministic || c->precise;
-	so->cpuid = (struct cpuid_config){ .ncpus = c->ncpus, .tsc_hz = c->deterministic ? SOFT_DETERMINISTIC_HZ : tsc_hz(),
+	so->cpuid = (struct cpuid_config){ .ncpus = c->ncpus,
+					   .tsc_hz = c->deterministic ? SOFT_DETERMINISTIC_HZ : tsc_hz(),
 					   .soft = true, .kvm_leaves = true,
 					   .deterministic = c->deterministic };
 	rc = poll_page_make(so, e);
