@@ -365,7 +365,10 @@ void phys_write(struct soft_vcpu *s, const struct filled *f, gpa_t at, const u8 
 #define SOFT_DETERMINISTIC_HZ 1000000000u /* an instruction is a TSC tick is a nanosecond */
 enum run_exit soft_run(struct vcpu *v, struct err *e);
 u64 soft_icount(struct vcpu *v);
+/* call.c: enter the guest's handler; soft_deliver_fault: of the exception that was noted */
+void soft_deliver(struct soft_vcpu *s, enum intr_kind kind, const struct fault *f);
 void soft_deliver_fault(struct soft_vcpu *s);
+void soft_ras_apply(struct soft_vcpu *s); /* begin the return stack anew when that is due */
 u64 soft_slow(struct soft_vcpu *s, u64 ea, u32 desc, u64 ret);
 u64 soft_group(struct soft_vcpu *s, u64 ea, u32 desc, u64 ret);
 u64 soft_commit(struct soft_vcpu *s, u64 unused, u32 desc, u64 ret);
