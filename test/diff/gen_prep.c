@@ -93,28 +93,36 @@ static u64 safe_spot(struct gen *g)
 	return g->slide + DATA_VA + 0x400 + rng_below(&g->rng, 0x800);
 }
 
-static void prep_string(struct gen *g, const struct spec *s, const struct args *a)
+/*
+ * Which of two bad addresses is reported first differs among processors, so one of them is good;
+ * and so does whether a masked store faults on behalf of bytes that are masked off, or asks for
+ * alignment. SDM 2B MASKMOVDQU.
+ */
+static void string_pointers(struct gen *g, u64 f)
 {
-	u32 count = rng_permille(&g->rng, 900) ? rng_below(&g->rng, 24) : rng_below(&g->rng, 600);
-	bool rep = a->rep != 0;
+	bool both = f & FM_SI && f & FM_DI, safe_si = both && rng_permille(&g->rng, 500);
 
-	u32 both = FM_SI | FM_DI, f = s->form->flags;
-	bool safe_si = (f & both) == both && rng_permille(&g->rng, 500);
-	bool safe_di = ((f & FM_SI) && !safe_si) || (f & FM_MASKED);
-
-	/* Which of two bad addresses is reported first differs among processors, and so does whether
-	 * a masked store faults on behalf of bytes that are masked off. SDM 2B MASKMOVDQU. */
+	if (f & FM_MASKED) {
+		gen_pointer(g, RDI, SEG_DS, safe_spot(g) & ~15ull);
+		return;
+	}
 	if (f & FM_SI)
 		gen_pointer(g, RSI, SEG_DS, safe_si ? safe_spot(g) : spot_choose(g, 64, false, false, false));
 	if (f & FM_DI)
-		gen_pointer(g, RDI, f & FM_MASKED ? SEG_DS : SEG_ES,
-			    safe_di ? safe_spot(g) : spot_choose(g, 64, true, false, false));
-	if (rep && rng_permille(&g->rng, 20))
+		gen_pointer(g, RDI, SEG_ES,
+			    both && !safe_si ? safe_spot(g) : spot_choose(g, 64, true, false, false));
+}
+
+static void prep_string(struct gen *g, const struct spec *s, const struct args *a)
+{
+	u32 count = rng_permille(&g->rng, 900) ? rng_below(&g->rng, 24) : rng_below(&g->rng, 600);
+
+	string_pointers(g, s->form->flags);
+	if (!a->rep || rng_permille(&g->rng, 20))
 		return;
-	if (rep)
-		gen_mov_imm(g, RCX, count);
-	if (rep && rng_permille(&g->rng, 250))
-		gen_raw(g, (u8[]){ 0xfd }, 1);
+	gen_mov_imm(g, RCX, count);
+	if (rng_permille(&g->rng, 250))
+		gen_raw(g, (u8[]){ 0xfd }, 1); /* std */
 }
 
 /* A dividend whose upper half is small, and often a divisor that is not. */

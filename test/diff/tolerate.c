@@ -5,6 +5,7 @@
 
 #include "compare.h"
 #include "x86/bits.h"
+#include "x86/vcpu.h"
 
 enum {
 	T_CR2_PAGE = 1, /* the address is that of the page only */
@@ -12,6 +13,7 @@ enum {
 	T_TAGS = 4,     /* x87 tags and top of stack */
 	T_VECTORS = 8,  /* destination and mask */
 	T_ORDER = 16,   /* which of two faults, when it has two */
+	T_STACK = 32,   /* bytes just below the stack pointer */
 };
 
 static const struct tolerated {
@@ -19,15 +21,19 @@ static const struct tolerated {
 	u8 what;
 	const char *why;
 } rows[] = {
-	{ "fnsave", T_CR2_PAGE | T_MEMORY, "several stores in an order of the processor's own" },
-	{ "fnstenv", T_CR2_PAGE | T_MEMORY, "several stores in an order of the processor's own" },
-	{ "fxsave", T_CR2_PAGE | T_MEMORY, "several stores in an order of the processor's own" },
-	{ "frstor", T_CR2_PAGE, "several loads in an order of the processor's own" },
-	{ "fldenv", T_CR2_PAGE, "several loads in an order of the processor's own" },
-	{ "fxrstor", T_CR2_PAGE, "several loads in an order of the processor's own" },
+	{ "fnsave", T_CR2_PAGE | T_MEMORY | T_ORDER, "several stores in an order of the processor's own" },
+	{ "fnstenv", T_CR2_PAGE | T_MEMORY | T_ORDER, "several stores in an order of the processor's own" },
+	{ "fxsave", T_CR2_PAGE | T_MEMORY | T_ORDER, "several stores in an order of the processor's own" },
+	{ "frstor", T_CR2_PAGE | T_ORDER, "several loads in an order of the processor's own" },
+	{ "fldenv", T_CR2_PAGE | T_ORDER, "several loads in an order of the processor's own" },
+	{ "fxrstor", T_CR2_PAGE | T_ORDER, "several loads in an order of the processor's own" },
 	{ "maskmovq", T_TAGS, "the change to MMX state may come before the fault" },
 	{ "sha", T_ORDER, "a page fault comes before misalignment on some processors" },
 	{ "cmps", T_ORDER, "either operand may be read first" },
+	{ "call", T_ORDER | T_STACK, "far: the new code segment's limit may be checked after pushing" },
+	{ "jmp", T_ORDER, "far: target and selector may be checked in either order" },
+	{ "ret", T_ORDER, "far: target and selector may be read and checked in either order" },
+	{ "iret", T_ORDER, "the frame may be read and checked in any order" },
 	{ "vpgather", T_VECTORS, "elements behind the faulting one may be done or not (SDM 2C VPGATHERDD)" },
 	{ "vgather", T_VECTORS, "elements behind the faulting one may be done or not (SDM 2C VGATHERDPS)" },
 };
@@ -36,12 +42,13 @@ void print_tolerated(void)
 {
 	printf("\nnot compared when the instruction faults:\n");
 	for (unsigned i = 0; i < ARRAY_SIZE(rows); i++)
-		printf("  %s*:%s%s%s%s%s: %s\n", rows[i].prefix,
+		printf("  %s*:%s%s%s%s%s%s: %s\n", rows[i].prefix,
 		       rows[i].what & T_CR2_PAGE ? " address within the page" : "",
 		       rows[i].what & T_MEMORY ? ", memory before the page" : "",
 		       rows[i].what & T_TAGS ? " x87 tags" : "",
 		       rows[i].what & T_VECTORS ? " destination and mask" : "",
-		       rows[i].what & T_ORDER ? " which of two faults" : "", rows[i].why);
+		       rows[i].what & T_ORDER ? " which of two faults" : "",
+		       rows[i].what & T_STACK ? ", memory below rsp" : "", rows[i].why);
 }
 
 static const struct tolerated *row_of(const char *name)
@@ -73,12 +80,21 @@ static void forget_memory(struct outcome *o, u64 cr2)
 		memset(o->image + at - 511, 0, 512);
 }
 
+static void forget_below(struct outcome *o, u64 rsp)
+{
+	for (u64 va = rsp - 16; va != rsp; va++)
+		if (image_offset(va) >= 0)
+			o->image[image_offset(va)] = 0;
+}
+
 static void forget(const ZydisDisassembledInstruction *in, u8 what, struct outcome *o, u64 cr2)
 {
 	if (what & T_CR2_PAGE)
 		o->cr2 &= ~(GUEST_PAGE_SIZE - 1);
 	if ((what & T_MEMORY) && o->vec == EXC_PF)
 		forget_memory(o, cr2);
+	if (what & T_STACK)
+		forget_below(o, o->state.gpr[RSP]);
 	if (what & T_TAGS) {
 		memset(o->state.xsave + FX_FSW, 0, 3);
 		memset(o->state.xsave + FX_ST, 0, FX_XMM - FX_ST);
@@ -89,7 +105,16 @@ static void forget(const ZydisDisassembledInstruction *in, u8 what, struct outco
 
 static bool is_access(u8 vec)
 {
-	return vec == EXC_PF || vec == EXC_GP || vec == EXC_SS;
+	return vec == EXC_PF || vec == EXC_GP || vec == EXC_SS || vec == EXC_NP;
+}
+
+/* Near transfers have nothing left open. */
+static bool is_far(const ZydisDisassembledInstruction *in)
+{
+	bool transfer = in->info.mnemonic == ZYDIS_MNEMONIC_CALL || in->info.mnemonic == ZYDIS_MNEMONIC_JMP ||
+			in->info.mnemonic == ZYDIS_MNEMONIC_RET;
+
+	return !transfer || in->info.meta.branch_type == ZYDIS_BRANCH_TYPE_FAR;
 }
 
 void tolerate(const struct seq *q, struct outcome *native, struct outcome *guest)
@@ -107,7 +132,7 @@ void tolerate(const struct seq *q, struct outcome *native, struct outcome *guest
 	t = row_of(ZydisMnemonicGetString(in.info.mnemonic));
 	if (!t)
 		return;
-	if ((t->what & T_ORDER) && is_access(native->vec) && is_access(guest->vec)) {
+	if ((t->what & T_ORDER) && is_far(&in) && is_access(native->vec) && is_access(guest->vec)) {
 		guest->vec = native->vec;
 		guest->error = native->error;
 		guest->cr2 = native->cr2;
