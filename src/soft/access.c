@@ -36,7 +36,8 @@ static void copy(void *to, const void *from, unsigned len)
 	__asm__ volatile("rep movsb" : "+D"(to), "+S"(from), "+c"(len) : : "memory");
 }
 
-/* Natural alignment, as far as a Zen 5 looks: 8 for the ten bytes of the x87, 16 for 32. SDM 3A 6.15, #AC. */
+/* Natural alignment, as far as a Zen 5 looks: 8 for the ten bytes of the x87, 16 for 32. SDM
+ * 3A 6.15, #AC. */
 static bool misaligned(u64 lin, unsigned len)
 {
 	if (len == 10)
@@ -48,7 +49,8 @@ static bool misaligned(u64 lin, unsigned len)
 
 enum step lin_align(struct soft_vcpu *s, u64 lin, unsigned len)
 {
-	return (s->mode & M_ALIGN) && misaligned(lin, len) ? soft_fault(s, EXC_AC, true, 0) : STEP_NEXT;
+	return (s->mode & M_ALIGN) && misaligned(lin, len) ? soft_fault(s, EXC_AC, true, 0)
+							   : STEP_NEXT;
 }
 
 enum step access_special(struct soft_vcpu *s, u64 lin, unsigned len, unsigned acc)
@@ -152,7 +154,8 @@ struct pieces {
 	unsigned len[2];
 };
 
-static enum step pieces_of(struct soft_vcpu *s, u64 lin, unsigned len, unsigned acc, struct pieces *ret)
+static enum step pieces_of(struct soft_vcpu *s, u64 lin, unsigned len, unsigned acc,
+			   struct pieces *ret)
 {
 	enum tlb_view view = view_of(s, acc);
 	u64 room = GUEST_PAGE_SIZE - (lin & (GUEST_PAGE_SIZE - 1));

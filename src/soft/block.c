@@ -45,8 +45,10 @@ unsigned exit_add(struct tr *t, u64 pc, u32 mode)
 	struct exit *x = &t->exit[t->nexits];
 
 	BUG_ON(t->nexits == EXITS);
-	*x = (struct exit){ .owner = t->b, .pc = pc, .mode = mode, .from = (u16)(t->in[t->now].in.pc - t->b->pc) };
-	x->checked = t->b->crosses || ((t->b->cs_base + pc) ^ (t->b->cs_base + t->b->pc)) >> GUEST_PAGE_SHIFT;
+	*x = (struct exit){
+	    .owner = t->b, .pc = pc, .mode = mode, .from = (u16)(t->in[t->now].in.pc - t->b->pc)};
+	x->checked = t->b->crosses ||
+		     ((t->b->cs_base + pc) ^ (t->b->cs_base + t->b->pc)) >> GUEST_PAGE_SHIFT;
 	return t->nexits++;
 }
 
@@ -62,7 +64,8 @@ struct insn *insn_keep(struct tr *t, const struct dinsn *d)
 
 /* ---- fetch and decode ---- */
 
-/* The bytes at pc up to the end of the page, and of the next page when an instruction goes on there. */
+/* The bytes at pc up to the end of the page, and of the next page when an instruction goes on
+ * there. */
 struct fetch {
 	const u8 *bytes;
 	unsigned room;
@@ -112,8 +115,8 @@ static bool decode_within(const struct fetch *f, struct dinsn *d, u64 pc, u64 en
  * shares its checks and registers, and tells which flags are dead. */
 static bool goes_on(const struct tr *t, const struct dinsn *d, unsigned *sides)
 {
-	return d->action == A_JCC && d->target > d->in.pc && t->n < SIDE_INSNS && t->n < insn_limit(t) &&
-	       (*sides)++ < SIDE_EXITS;
+	return d->action == A_JCC && d->target > d->in.pc && t->n < SIDE_INSNS &&
+	       t->n < insn_limit(t) && (*sides)++ < SIDE_EXITS;
 }
 
 /* Decode the block's instructions. */
@@ -239,7 +242,7 @@ struct block *block_make(struct soft_vcpu *s, gpa_t gpa, u32 mode)
 	r->used = (t->b->end + 15) & ~15u;
 	cache_add(so, r, t->b);
 	count(t, start);
-	LOG(bt, TRACE, "block %llx: %u insns, %u bytes, mode %x", (unsigned long long)t->b->pc, t->n,
-	    t->b->end - t->b->code, mode);
+	LOG(bt, TRACE, "block %llx: %u insns, %u bytes, mode %x", (unsigned long long)t->b->pc,
+	    t->n, t->b->end - t->b->code, mode);
 	return t->b;
 }

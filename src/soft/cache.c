@@ -31,7 +31,8 @@ static int map_views(struct soft *so, struct err *e)
 	so->code_rx = mmap(NULL, CACHE_SIZE, PROT_READ | PROT_EXEC, MAP_SHARED, fd, 0);
 	close(fd);
 	if (so->code_rw == MAP_FAILED || so->code_rx == MAP_FAILED)
-		return err_sys(e, "cannot map the code cache (is executable memory forbidden here?)");
+		return err_sys(e,
+			       "cannot map the code cache (is executable memory forbidden here?)");
 	return 0;
 }
 
@@ -136,7 +137,8 @@ struct block *cache_find(struct soft_vcpu *s, u64 pc, gpa_t gpa, u32 mode, u64 c
 
 	for (; b; b = b->hash_next)
 		if (b->pc == pc && b->gpa.at == gpa.at && b->mode == mode &&
-		    b->cs_base == cs_base && (mode & M_CODE64 || b->cs_limit == s->v.seg[SEG_CS].limit) &&
+		    b->cs_base == cs_base &&
+		    (mode & M_CODE64 || b->cs_limit == s->v.seg[SEG_CS].limit) &&
 		    (!b->crosses || second_page_holds(s, b)))
 			return b;
 	return NULL;

@@ -33,7 +33,8 @@ static void map_bytes(struct emit *e, unsigned map)
 		e8(e, 0x3a);
 }
 
-static void tail(struct emit *e, const struct dinsn *d, unsigned reg, unsigned rm, const struct mref *mr)
+static void tail(struct emit *e, const struct dinsn *d, unsigned reg, unsigned rm,
+		 const struct mref *mr)
 {
 	if (d->has_modrm) {
 		if (mr)
@@ -51,7 +52,8 @@ static unsigned mref_bits(const struct mref *mr)
 	       (mr->base != GPR_NONE ? mr->base >> 3 & 1 : 0);
 }
 
-static void emit_legacy(struct emit *e, const struct dinsn *d, unsigned reg, unsigned rm, const struct mref *mr)
+static void emit_legacy(struct emit *e, const struct dinsn *d, unsigned reg, unsigned rm,
+			const struct mref *mr)
 {
 	unsigned rex = d->w << 3;
 
@@ -60,7 +62,8 @@ static void emit_legacy(struct emit *e, const struct dinsn *d, unsigned reg, uns
 		rex |= (reg >> 3 & 1) << 2 | (mr ? mref_bits(mr) : rm >> 3 & 1);
 	else if (d->op_gpr)
 		rex |= rm >> 3 & 1;
-	if (d->byte_low && !d->high && (needs_rex(reg, d->reg_gpr) || (!mr && needs_rex(rm, d->rm_gpr || d->op_gpr))))
+	if (d->byte_low && !d->high &&
+	    (needs_rex(reg, d->reg_gpr) || (!mr && needs_rex(rm, d->rm_gpr || d->op_gpr))))
 		rex |= 0x40;
 	if (rex)
 		e8(e, (u8)(0x40 | rex));

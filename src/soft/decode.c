@@ -159,7 +159,8 @@ static bool has_fixed_width(const ZydisDecodedInstruction *z)
 
 static u8 seg_number(ZydisRegister r)
 {
-	return r >= ZYDIS_REGISTER_ES && r <= ZYDIS_REGISTER_GS ? (u8)(r - ZYDIS_REGISTER_ES) : SEG_DS;
+	return r >= ZYDIS_REGISTER_ES && r <= ZYDIS_REGISTER_GS ? (u8)(r - ZYDIS_REGISTER_ES)
+								: SEG_DS;
 }
 
 static u8 mem_reg(ZydisRegister r)
@@ -180,8 +181,9 @@ static void operand_mem(struct dinsn *d, const ZydisDecodedOperand *op)
 	d->in.base = mem_reg(op->mem.base);
 	d->in.index = mem_reg(op->mem.index);
 	if (op->mem.type == ZYDIS_MEMOP_TYPE_VSIB) /* only C uses these */
-		d->vsib = (u8)(op->mem.index >= ZYDIS_REGISTER_YMM0 ? op->mem.index - ZYDIS_REGISTER_YMM0
-								     : op->mem.index - ZYDIS_REGISTER_XMM0);
+		d->vsib = (u8)(op->mem.index >= ZYDIS_REGISTER_YMM0
+				   ? op->mem.index - ZYDIS_REGISTER_YMM0
+				   : op->mem.index - ZYDIS_REGISTER_XMM0);
 	d->in.scale = op->mem.scale ? op->mem.scale : 1;
 	d->in.disp = op->mem.disp.has_displacement ? op->mem.disp.value : 0;
 	d->in.msize = (u8)(op->size / 8 > 255 ? 0 : op->size / 8);
@@ -196,11 +198,13 @@ static void operand_mem(struct dinsn *d, const ZydisDecodedOperand *op)
 /* es:[rdi], which no prefix moves. */
 static bool is_string_destination(const ZydisDecodedInstruction *z, const ZydisDecodedOperand *op)
 {
-	return (z->meta.category == ZYDIS_CATEGORY_STRINGOP || z->meta.category == ZYDIS_CATEGORY_IOSTRINGOP) &&
+	return (z->meta.category == ZYDIS_CATEGORY_STRINGOP ||
+		z->meta.category == ZYDIS_CATEGORY_IOSTRINGOP) &&
 	       mem_reg(op->mem.base) == RDI;
 }
 
-static void operands(struct dinsn *d, const ZydisDecodedInstruction *z, const ZydisDecodedOperand *ops)
+static void operands(struct dinsn *d, const ZydisDecodedInstruction *z,
+		     const ZydisDecodedOperand *ops)
 {
 	d->in.mnemonic = (u16)z->mnemonic;
 	d->in.base = d->in.index = GPR_NONE;
@@ -214,12 +218,14 @@ static void operands(struct dinsn *d, const ZydisDecodedInstruction *z, const Zy
 		else if (op->type == ZYDIS_OPERAND_TYPE_MEMORY &&
 			 op->visibility != ZYDIS_OPERAND_VISIBILITY_HIDDEN)
 			operand_mem(d, op);
-		else if (op->type == ZYDIS_OPERAND_TYPE_MEMORY && op->mem.segment >= ZYDIS_REGISTER_ES &&
-			 !d->in.is_mem && !is_string_destination(z, op))
+		else if (op->type == ZYDIS_OPERAND_TYPE_MEMORY &&
+			 op->mem.segment >= ZYDIS_REGISTER_ES && !d->in.is_mem &&
+			 !is_string_destination(z, op))
 			d->in.seg = seg_number(op->mem.segment);
 	}
 	/* The decoder takes 3E for CET's prefix and then leaves it out of account. */
-	if ((z->attributes & ZYDIS_ATTRIB_HAS_NOTRACK) && z->machine_mode != ZYDIS_MACHINE_MODE_LONG_64)
+	if ((z->attributes & ZYDIS_ATTRIB_HAS_NOTRACK) &&
+	    z->machine_mode != ZYDIS_MACHINE_MODE_LONG_64)
 		d->in.seg = SEG_DS;
 }
 
@@ -314,8 +320,8 @@ static void encoding(struct dinsn *d, const ZydisDecodedInstruction *z, const u8
 		d->imm[i] = bytes[imm_at + i];
 }
 
-/* Does VEX.W choose the width of a general register or of an integer in memory? Outside 64-bit mode it
- * is ignored then. SDM 2A 2.3.5.5. */
+/* Does VEX.W choose the width of a general register or of an integer in memory? Outside 64-bit mode
+ * it is ignored then. SDM 2A 2.3.5.5. */
 static bool vex_w_is_width(const struct dinsn *d)
 {
 	switch (d->in.mnemonic) {
@@ -343,7 +349,8 @@ static void vex_narrow(struct dinsn *d)
 	d->vvvv &= 7;
 	if (vex_w_is_width(d))
 		d->w = false;
-	if (d->map == 3 && d->imm_len == 1 && d->opcode >= 0x4a && d->opcode <= 0x4c) /* a register in imm8 */
+	if (d->map == 3 && d->imm_len == 1 && d->opcode >= 0x4a &&
+	    d->opcode <= 0x4c) /* a register in imm8 */
 		d->imm[0] &= 0x7f;
 }
 
@@ -438,7 +445,8 @@ static bool is_system_mov(const ZydisDecodedInstruction *z)
 {
 	if (z->opcode_map == ZYDIS_OPCODE_MAP_0F)
 		return z->opcode >= 0x20 && z->opcode <= 0x23;
-	return z->opcode_map == ZYDIS_OPCODE_MAP_DEFAULT && (z->opcode == 0x8c || z->opcode == 0x8e);
+	return z->opcode_map == ZYDIS_OPCODE_MAP_DEFAULT &&
+	       (z->opcode == 0x8c || z->opcode == 0x8e);
 }
 
 /* Legacy SSE wants its 16 bytes aligned but where an instruction is made for others; with VEX
@@ -482,7 +490,8 @@ static u8 refine(struct dinsn *d, const ZydisDecodedInstruction *z, u32 mode)
 	if ((z->mnemonic == MN(MOVSD) || z->mnemonic == MN(CMPSD)) &&
 	    z->meta.category != ZYDIS_CATEGORY_STRINGOP)
 		return A_COPY;
-	if ((a == A_JMP || a == A_CALL_NEAR) && !d->has_modrm && (mode & M_CODE64) && !canonical(d->target))
+	if ((a == A_JMP || a == A_CALL_NEAR) && !d->has_modrm && (mode & M_CODE64) &&
+	    !canonical(d->target))
 		return A_END;
 	switch (a) {
 	case A_COPY:
@@ -523,7 +532,9 @@ static u8 refine(struct dinsn *d, const ZydisDecodedInstruction *z, u32 mode)
 	case A_BT:
 		if (!d->in.is_mem || !d->reg_gpr)
 			return A_COPY;
-		return fast && (d->in.addrsize == 8 || (d->in.seg != SEG_FS && d->in.seg != SEG_GS)) ? A_BT : A_CALL;
+		return fast && (d->in.addrsize == 8 || (d->in.seg != SEG_FS && d->in.seg != SEG_GS))
+			   ? A_BT
+			   : A_CALL;
 	default:
 		return a;
 	}
@@ -548,7 +559,10 @@ bool decode(struct dinsn *d, const u8 *bytes, unsigned room, u64 pc, u32 mode)
 
 	__builtin_memset(d, 0, sizeof(*d));
 	d->vsib = GPR_NONE;
-	st = ZydisDecoderDecodeFull(&decoder[mode & M_CODE64 ? 2 : mode & M_CODE32 ? 1 : 0], bytes, room, &z, ops);
+	st = ZydisDecoderDecodeFull(&decoder[mode & M_CODE64   ? 2
+					     : mode & M_CODE32 ? 1
+							       : 0],
+				    bytes, room, &z, ops);
 	if (st == ZYDIS_STATUS_NO_MORE_DATA)
 		return false;
 	if (ZYAN_FAILED(st)) {

@@ -44,13 +44,34 @@ void emit_modrm_mem(struct emit *e, unsigned reg, struct mref m);
 void emit_op_mem(struct emit *e, u32 op, bool w, unsigned reg, struct mref m);
 void emit_op_reg(struct emit *e, u32 op, bool w, unsigned reg, unsigned rm);
 
-static inline void emit_mov_rr(struct emit *e, unsigned dst, unsigned src) { emit_op_reg(e, 0x8b, true, dst, src); }
-static inline void emit_mov32_rr(struct emit *e, unsigned dst, unsigned src) { emit_op_reg(e, 0x8b, false, dst, src); }
-static inline void emit_load(struct emit *e, unsigned dst, struct mref m) { emit_op_mem(e, 0x8b, true, dst, m); }
-static inline void emit_load32(struct emit *e, unsigned dst, struct mref m) { emit_op_mem(e, 0x8b, false, dst, m); }
-static inline void emit_store(struct emit *e, struct mref m, unsigned src) { emit_op_mem(e, 0x89, true, src, m); }
-static inline void emit_lea(struct emit *e, unsigned dst, struct mref m) { emit_op_mem(e, 0x8d, true, dst, m); }
-static inline void emit_lea32(struct emit *e, unsigned dst, struct mref m) { emit_op_mem(e, 0x8d, false, dst, m); }
+static inline void emit_mov_rr(struct emit *e, unsigned dst, unsigned src)
+{
+	emit_op_reg(e, 0x8b, true, dst, src);
+}
+static inline void emit_mov32_rr(struct emit *e, unsigned dst, unsigned src)
+{
+	emit_op_reg(e, 0x8b, false, dst, src);
+}
+static inline void emit_load(struct emit *e, unsigned dst, struct mref m)
+{
+	emit_op_mem(e, 0x8b, true, dst, m);
+}
+static inline void emit_load32(struct emit *e, unsigned dst, struct mref m)
+{
+	emit_op_mem(e, 0x8b, false, dst, m);
+}
+static inline void emit_store(struct emit *e, struct mref m, unsigned src)
+{
+	emit_op_mem(e, 0x89, true, src, m);
+}
+static inline void emit_lea(struct emit *e, unsigned dst, struct mref m)
+{
+	emit_op_mem(e, 0x8d, true, dst, m);
+}
+static inline void emit_lea32(struct emit *e, unsigned dst, struct mref m)
+{
+	emit_op_mem(e, 0x8d, false, dst, m);
+}
 void emit_mov_imm(struct emit *e, unsigned dst, u64 val);   /* shortest form; no flags */
 void emit_mov_imm64(struct emit *e, unsigned dst, u64 val); /* always ten bytes */
 void emit_store_imm8(struct emit *e, struct mref m, u8 val);

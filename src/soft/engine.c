@@ -33,7 +33,8 @@ static void soft_free(struct engine *en)
 
 static int poll_page_make(struct soft *so, struct err *e)
 {
-	so->poll_page = mmap(NULL, 2 * GUEST_PAGE_SIZE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	so->poll_page = mmap(NULL, 2 * GUEST_PAGE_SIZE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+			     0);
 	if (so->poll_page == MAP_FAILED)
 		return err_sys(e, "cannot map the poll page");
 	if (mprotect(so->poll_page + GUEST_PAGE_SIZE, GUEST_PAGE_SIZE, PROT_NONE) < 0)
@@ -53,10 +54,12 @@ static int soft_new(const struct engine_config *c, struct engine **ret, struct e
 	so->single_step = c->single_step;
 	so->deterministic = c->deterministic;
 	so->precise = c->single_step || c->deterministic || c->precise;
-	so->cpuid = (struct cpuid_config){ .ncpus = c->ncpus,
-					   .tsc_hz = c->deterministic ? SOFT_DETERMINISTIC_HZ : tsc_hz(),
-					   .soft = true, .kvm_leaves = true,
-					   .deterministic = c->deterministic };
+	so->cpuid = (struct cpuid_config){.ncpus = c->ncpus,
+					  .tsc_hz = c->deterministic ? SOFT_DETERMINISTIC_HZ
+								     : tsc_hz(),
+					  .soft = true,
+					  .kvm_leaves = true,
+					  .deterministic = c->deterministic};
 	rc = poll_page_make(so, e);
 	if (!rc)
 		rc = cache_init(so, e);
@@ -86,12 +89,14 @@ static void soft_vcpu_free(struct vcpu *v)
 	munmap(s, sizeof(*s));
 }
 
-/* The return stack: a guard page below, and at its top the address that an empty stack returns to. */
+/* The return stack: a guard page below, and at its top the address that an empty stack returns to.
+ */
 static int ras_make(struct soft_vcpu *s, struct err *e)
 {
 	u64 *top;
 
-	s->ras = mmap(NULL, RAS_SIZE + 2 * GUEST_PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	s->ras = mmap(NULL, RAS_SIZE + 2 * GUEST_PAGE_SIZE, PROT_READ | PROT_WRITE,
+		      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (s->ras == MAP_FAILED)
 		return err_sys(e, "cannot map the return stack");
 	if (mprotect(s->ras, GUEST_PAGE_SIZE, PROT_NONE) < 0)
@@ -150,7 +155,8 @@ static void soft_kick(struct vcpu *v)
 {
 	struct soft_vcpu *s = soft_of(v);
 
-	__atomic_store_n(&s->poll, (u64)(uintptr_t)s->soft->poll_page + GUEST_PAGE_SIZE, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&s->poll, (u64)(uintptr_t)s->soft->poll_page + GUEST_PAGE_SIZE,
+			 __ATOMIC_SEQ_CST);
 }
 
 static void soft_get_state(struct vcpu *v) { (void)v; }

@@ -95,12 +95,13 @@ static u64 cut_pc(const struct tr *t, u64 pc)
 	return t->mode & M_CODE64 ? pc : (u32)pc;
 }
 
-/* The host's r10, of no use between blocks, tells the dispatcher which block a branch leaves and what it
- * has taken from the stack, so that a target that is no address faults at the branch. */
+/* The host's r10, of no use between blocks, tells the dispatcher which block a branch leaves and
+ * what it has taken from the stack, so that a target that is no address faults at the branch. */
 #define NOT_TAKEN ~0u
 static void branch_mark(struct tr *t, unsigned popped)
 {
-	emit_mov_imm(&t->e, H_R10, popped == NOT_TAKEN ? 0 : emit_off(&t->e) | (u64)popped << CACHE_BITS);
+	emit_mov_imm(&t->e, H_R10,
+		     popped == NOT_TAKEN ? 0 : emit_off(&t->e) | (u64)popped << CACHE_BITS);
 }
 
 /* Jump (or call) to the block at pc. */
@@ -359,8 +360,9 @@ static void gen_jmp(struct tr *t, const struct dinsn *d)
 	go_indirect(t, false);
 }
 
-/* A call's target is looked at before anything is pushed: for any but canonical addresses the host's
- * hlt raises the guest's #GP. Without the flags: the upper 16 bits of target + 2^47 come down by bswap. */
+/* A call's target is looked at before anything is pushed: for any but canonical addresses the
+ * host's hlt raises the guest's #GP. Without the flags: the upper 16 bits of target + 2^47 come
+ * down by bswap. */
 static void canonical_check(struct tr *t, const struct dinsn *d)
 {
 	struct emit *e = &t->e;
@@ -383,7 +385,7 @@ static void canonical_check(struct tr *t, const struct dinsn *d)
 static void gen_call(struct tr *t, const struct dinsn *d)
 {
 	u64 ret = cut_pc(t, d->in.pc + d->in.len);
-	struct body b = { .kind = BODY_PUSH_IMM, .size = word(t), .bump = (i8)-word(t), .imm = ret };
+	struct body b = {.kind = BODY_PUSH_IMM, .size = word(t), .bump = (i8)-word(t), .imm = ret};
 
 	bool early = d->in.is_mem || (d->has_modrm && d->mod_rm == RSP); /* before rsp moves */
 
@@ -468,7 +470,8 @@ static void gen_ac(struct tr *t, const struct dinsn *d, bool ac)
 	slot = soft_mode_slot(t->so, mode);
 	emit_store_imm32(&t->e, M_GS(OFF(mode)), mode, false);
 	emit_store_imm32(&t->e, M_GS(OFF(jc_now)),
-			 slot < 0 ? OFF(jc_none) : OFF(jc) + (u32)slot * (u32)sizeof(t->s->jc[0]), true);
+			 slot < 0 ? OFF(jc_none) : OFF(jc) + (u32)slot * (u32)sizeof(t->s->jc[0]),
+			 true);
 	emit_load(&t->e, H_RSP, M_GS(OFF(ras_top)));
 	go(t, d->in.pc + d->in.len, mode, false);
 }

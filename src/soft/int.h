@@ -33,7 +33,10 @@ static inline struct vcpu *cpu_of(struct soft_vcpu *s) { return (struct vcpu *)s
 /* Note an exception and return STEP_FAULT, so that a function can `return fault_gp(s, 0)`. */
 enum step soft_fault(struct soft_vcpu *s, u8 vec, bool has_err, u32 err);
 static inline enum step fault_ud(struct soft_vcpu *s) { return soft_fault(s, EXC_UD, false, 0); }
-static inline enum step fault_gp(struct soft_vcpu *s, u32 err) { return soft_fault(s, EXC_GP, true, err); }
+static inline enum step fault_gp(struct soft_vcpu *s, u32 err)
+{
+	return soft_fault(s, EXC_GP, true, err);
+}
 
 /* The exception that soft_fault() noted last. */
 struct fault *soft_fault_noted(struct soft_vcpu *s);
@@ -49,7 +52,8 @@ enum step soft_exit(struct soft_vcpu *s, enum run_exit why);
  * Returns 0 or STEP_FAULT.
  */
 MUST_CHECK enum step lin_read(struct soft_vcpu *s, u64 lin, void *buf, unsigned len, unsigned acc);
-MUST_CHECK enum step lin_write(struct soft_vcpu *s, u64 lin, const void *buf, unsigned len, unsigned acc);
+MUST_CHECK enum step lin_write(struct soft_vcpu *s, u64 lin, const void *buf, unsigned len,
+			       unsigned acc);
 /* lin_probe_w - would a write of this range fault? Sets accessed and dirty bits as one would. */
 MUST_CHECK enum step lin_probe_w(struct soft_vcpu *s, u64 lin, unsigned len, unsigned acc);
 
@@ -105,7 +109,8 @@ u64 insn_ea(const struct vcpu *v, const struct insn *in);
 
 /* Memory operand of in: insn_ea, seg_linear and the access in one. */
 MUST_CHECK enum step op_read(struct soft_vcpu *s, const struct insn *in, void *buf, unsigned len);
-MUST_CHECK enum step op_write(struct soft_vcpu *s, const struct insn *in, const void *buf, unsigned len);
+MUST_CHECK enum step op_write(struct soft_vcpu *s, const struct insn *in, const void *buf,
+			      unsigned len);
 
 /* Is the vCPU in 64-bit mode (EFER.LMA and CS.L)? */
 static inline bool in_64bit(const struct vcpu *v)

@@ -42,7 +42,10 @@ static void address(struct tr *t, const struct access *a, i64 adj)
 	if (a->index != GPR_NONE)
 		m.index = t->regs.loc[a->index];
 	if (m.base == GPR_NONE && m.index == GPR_NONE)
-		emit_mov_imm(e, T0, a->addrsize == 8 ? (u64)disp : a->addrsize == 4 ? (u32)disp : (u16)disp);
+		emit_mov_imm(e, T0,
+			     a->addrsize == 8	? (u64)disp
+			     : a->addrsize == 4 ? (u32)disp
+						: (u16)disp);
 	else if (a->addrsize == 8)
 		emit_lea(e, T0, m);
 	else
@@ -75,7 +78,8 @@ static void bit_index_add(struct tr *t, const struct dinsn *d)
 
 	emit_op_reg(e, 0xc1, true, 7, T1); /* sar */
 	e8(e, (u8)shift);
-	emit_op_mem(e, 0x8d, d->in.addrsize == 8, T0, ((struct mref){ T0, T1, d->in.opsize, false, 0 }));
+	emit_op_mem(e, 0x8d, d->in.addrsize == 8, T0,
+		    ((struct mref){T0, T1, d->in.opsize, false, 0}));
 	emit_op_reg(e, 0xf7, true, 3, T1); /* neg */
 	emit_lea(e, T1, ((struct mref){ GPR_NONE, T1, d->in.opsize, false, 0 }));
 	emit_store(e, M_GS(OFF(operand)), T1);
@@ -119,7 +123,8 @@ static struct stub *stub_add(struct tr *t, enum stub_kind kind, bool flags_saved
 	struct stub *s = &t->stub[t->nstubs++];
 
 	BUG_ON(t->nstubs > STUBS);
-	*s = (struct stub){ .kind = kind, .insn = (u8)t->now, .flags_saved = flags_saved, .regs = t->regs };
+	*s = (struct stub){
+	    .kind = kind, .insn = (u8)t->now, .flags_saved = flags_saved, .regs = t->regs};
 	return s;
 }
 
@@ -201,7 +206,8 @@ static void group_check(struct tr *t, const struct access *a, struct group *g, i
 	s->cont = emit_off(&t->e);
 	s->desc = len | (g->write ? DESC_W : DESC_R);
 	emit_load(&t->e, g->host,
-		  ((struct mref){ T1, GPR_NONE, 1, true, (i32)tlb_off(t, offsetof(struct tlb_entry, addend)) }));
+		  ((struct mref){T1, GPR_NONE, 1, true,
+				 (i32)tlb_off(t, offsetof(struct tlb_entry, addend))}));
 	if (g->seg == SEG_FS || g->seg == SEG_GS) {
 		emit_load(&t->e, T0, M_GS(offsetof(struct vcpu, seg) + g->seg * sizeof(struct seg) +
 					  offsetof(struct seg, base)));
@@ -217,8 +223,9 @@ static struct mref group_ref(struct tr *t, const struct access *a, const struct 
 		return M_BD(g->host, (i32)a->disp);
 	if (a->index == GPR_NONE)
 		return M_BXD(t->regs.loc[a->base], g->host, (i32)a->disp);
-	emit_lea(&t->e, T0, ((struct mref){ a->base == GPR_NONE ? GPR_NONE : t->regs.loc[a->base],
-					    t->regs.loc[a->index], a->scale, false, (i32)a->disp }));
+	emit_lea(&t->e, T0,
+		 ((struct mref){a->base == GPR_NONE ? GPR_NONE : t->regs.loc[a->base],
+				t->regs.loc[a->index], a->scale, false, (i32)a->disp}));
 	return M_BXD(T0, g->host, 0);
 }
 
@@ -284,11 +291,12 @@ void mem_access(struct tr *t, unsigned k, struct body body)
 	s = stub_add(t, STUB_SLOW, live);
 	s->from = from;
 	s->body = body;
-	s->desc = a->size | (a->write ? DESC_W : 0) | (d->mem_r || !a->write || d->in.x87 ? DESC_R : 0) |
-		  (d->waits ? DESC_WAITS : 0) |
+	s->desc = a->size | (a->write ? DESC_W : 0) |
+		  (d->mem_r || !a->write || d->in.x87 ? DESC_R : 0) | (d->waits ? DESC_WAITS : 0) |
 		  (a->seg == SEG_SS ? DESC_SS : 0) | (d->aligned ? DESC_ALIGN : 0);
 	emit_op_mem(&t->e, 0x03, true, T0,
-		    ((struct mref){ T1, GPR_NONE, 1, true, (i32)tlb_off(t, offsetof(struct tlb_entry, host)) }));
+		    ((struct mref){T1, GPR_NONE, 1, true,
+				   (i32)tlb_off(t, offsetof(struct tlb_entry, host))}));
 	s->cont = emit_off(&t->e);
 	if (live)
 		flags_load(t);

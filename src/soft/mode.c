@@ -36,7 +36,10 @@ void vec_save(struct soft_vcpu *s)
 	if (!s->vec_live)
 		return;
 	s->vec_live = false;
-	__asm__ volatile("xsave64 %0" : "+m"(s->v.xsave) : "a"((u32)s->vec_mask), "d"(0u) : "memory");
+	__asm__ volatile("xsave64 %0"
+			 : "+m"(s->v.xsave)
+			 : "a"((u32)s->vec_mask), "d"(0u)
+			 : "memory");
 	__asm__ volatile("fninit; ldmxcsr %0" : : "m"(mxcsr));
 }
 
@@ -54,7 +57,8 @@ void soft_call_out(struct soft_vcpu *s) { vec_save(s); }
 
 static bool flat_data(const struct seg *g)
 {
-	return g->base == 0 && g->limit == 0xffffffff && (g->attr & (SEG_P | SEG_S)) == (SEG_P | SEG_S) &&
+	return g->base == 0 && g->limit == 0xffffffff &&
+	       (g->attr & (SEG_P | SEG_S)) == (SEG_P | SEG_S) &&
 	       (g->attr & 0xe) == 2; /* writable data, not expand-down */
 }
 
@@ -62,16 +66,17 @@ static bool flat(const struct vcpu *v)
 {
 	const struct seg *cs = &v->seg[SEG_CS];
 
-	return (v->cr0 & CR0_PE) && !(v->rflags & FL_VM) && cs->base == 0 && cs->limit == 0xffffffff &&
-	       flat_data(&v->seg[SEG_DS]) && flat_data(&v->seg[SEG_ES]) && flat_data(&v->seg[SEG_SS]);
+	return (v->cr0 & CR0_PE) && !(v->rflags & FL_VM) && cs->base == 0 &&
+	       cs->limit == 0xffffffff && flat_data(&v->seg[SEG_DS]) &&
+	       flat_data(&v->seg[SEG_ES]) && flat_data(&v->seg[SEG_SS]);
 }
 
 static u32 code_size(const struct vcpu *v)
 {
 	if (in_64bit(v))
 		return M_CODE64 | M_FLAT;
-	return (v->seg[SEG_CS].attr & SEG_DB ? M_CODE32 : 0) | (v->seg[SEG_SS].attr & SEG_DB ? M_SS32 : 0) |
-	       (flat(v) ? M_FLAT : 0) |
+	return (v->seg[SEG_CS].attr & SEG_DB ? M_CODE32 : 0) |
+	       (v->seg[SEG_SS].attr & SEG_DB ? M_SS32 : 0) | (flat(v) ? M_FLAT : 0) |
 	       (v->seg[SEG_CS].base || v->seg[SEG_CS].limit != 0xffffffff ? M_CS_BASE : 0);
 }
 
@@ -110,7 +115,8 @@ int soft_mode_slot(struct soft *so, u32 mode)
 			continue;
 		for (unsigned c = 0; c < so->nvcpus; c++)
 			for (unsigned k = 0; k < JC_N; k++)
-				so->vcpu[c]->jc[i][k] = (u64)(uintptr_t)so->code_rx + so->thunk.jump;
+				so->vcpu[c]->jc[i][k] = (u64)(uintptr_t)so->code_rx +
+							so->thunk.jump;
 		so->slot_mode[i] = (u64)mode + 1;
 		return (int)i;
 	}

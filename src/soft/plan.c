@@ -34,7 +34,8 @@ static bool follow(struct syms *y, const struct dinsn *d)
 	case ZYDIS_MNEMONIC_SUB:
 		if (d->in.is_mem || !d->imm_len || !d->rm_gpr)
 			return false;
-		y->reg[d->mod_rm].off += d->in.mnemonic == ZYDIS_MNEMONIC_ADD ? (i64)d->in.imm : -(i64)d->in.imm;
+		y->reg[d->mod_rm].off += d->in.mnemonic == ZYDIS_MNEMONIC_ADD ? (i64)d->in.imm
+									      : -(i64)d->in.imm;
 		return true;
 	case ZYDIS_MNEMONIC_LEA:
 		if (d->in.index != GPR_NONE || d->in.base >= 16)
@@ -87,7 +88,8 @@ static struct access *add_access(struct tr *t, unsigned i)
 {
 	struct access *a = &t->acc[i][t->nacc[i]++];
 
-	*a = (struct access){ .base = GPR_NONE, .index = GPR_NONE, .scale = 1, .seg = SEG_SS, .group = -1 };
+	*a = (struct access){
+	    .base = GPR_NONE, .index = GPR_NONE, .scale = 1, .seg = SEG_SS, .group = -1};
 	a->addrsize = t->in[i].in.addrsize;
 	return a;
 }
@@ -159,7 +161,8 @@ static bool key_of(const struct syms *y, const struct access *a, struct key *ret
 
 	if (a->addrsize != 8 || a->size == 0)
 		return false;
-	*ret = (struct key){ .scale = a->index == GPR_NONE ? 1 : a->scale, .seg = a->seg == SEG_FS || a->seg == SEG_GS ? a->seg : SEG_DS };
+	*ret = (struct key){.scale = a->index == GPR_NONE ? 1 : a->scale,
+			    .seg = a->seg == SEG_FS || a->seg == SEG_GS ? a->seg : SEG_DS};
 	if (a->base != GPR_NONE) {
 		ret->base_id = y->reg[a->base].id;
 		off += y->reg[a->base].off;
@@ -183,7 +186,8 @@ static bool fits(const struct group *g, const struct key *k, u16 size)
 	       g->seg == k->seg && hi - lo <= GROUP_SPAN;
 }
 
-static void join(struct tr *t, unsigned i, struct access *a, const struct key *k, unsigned open_from)
+static void join(struct tr *t, unsigned i, struct access *a, const struct key *k,
+		 unsigned open_from)
 {
 	struct group *g = NULL;
 
@@ -194,9 +198,15 @@ static void join(struct tr *t, unsigned i, struct access *a, const struct key *k
 		if (t->ngroups == GROUPS)
 			return;
 		g = &t->group[t->ngroups++];
-		*g = (struct group){ .first = (u8)i, .acc = (u8)(a - t->acc[i]), .base_id = k->base_id, .index_id = k->index_id,
-				     .scale = k->scale, .seg = k->seg, .lo = k->off, .hi = k->off,
-				     .host = LOC_MEM };
+		*g = (struct group){.first = (u8)i,
+				    .acc = (u8)(a - t->acc[i]),
+				    .base_id = k->base_id,
+				    .index_id = k->index_id,
+				    .scale = k->scale,
+				    .seg = k->seg,
+				    .lo = k->off,
+				    .hi = k->off,
+				    .host = LOC_MEM};
 	}
 	if (k->off < g->lo)
 		g->lo = k->off;
@@ -292,7 +302,8 @@ static void flags(struct tr *t)
 		const struct dinsn *d = &t->in[i];
 
 		if (d->action == A_CALL || d->action == A_END || d->action == A_PUSHF ||
-		    d->action == A_JCC || t->so->precise) /* behind a jcc anything may look at the flags */
+		    d->action == A_JCC ||
+		    t->so->precise) /* behind a jcc anything may look at the flags */
 			live = FL_ARITH;
 		else
 			live = (u16)((live & ~d->flags_kill) | d->flags_use);

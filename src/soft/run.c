@@ -124,7 +124,8 @@ static void step_done(struct soft_vcpu *s, u32 mode, bool tf)
 		return;
 	}
 	if (mode & M_DEBUG) /* RF has let one instruction pass; an iteration of many is none */
-		s->v.rflags = s->again ? s->v.rflags | FL_RF : s->v.rflags & ~(s->rf ? FL_RF : 0ull);
+		s->v.rflags = s->again ? s->v.rflags | FL_RF
+				       : s->v.rflags & ~(s->rf ? FL_RF : 0ull);
 	if (!debug_trap(s, tf, &f))
 		return;
 	if (s->exit_why == RUN_HALT)
@@ -273,7 +274,8 @@ static struct exit *turn(struct soft_vcpu *s, struct exit *x)
 	case X_JUMP:
 		s->v.rip = ret;
 		if (unlikely(!pc_allowed(s)) && s->branch) {
-			b = cache_block_at(s->soft, (u64)(uintptr_t)s->soft->code_rx + (s->branch & (CACHE_SIZE - 1)));
+			b = cache_block_at(s->soft, (u64)(uintptr_t)s->soft->code_rx +
+							(s->branch & (CACHE_SIZE - 1)));
 			return branch_fault(s, b, b ? b->last : 0, s->branch >> CACHE_BITS);
 		}
 		s->v.stats.n[STAT_jump_miss]++;

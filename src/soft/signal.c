@@ -42,12 +42,14 @@ static void leave(struct soft_vcpu *s, greg_t *g)
 	g[REG_RIP] = (greg_t)(uintptr_t)(s->soft->code_rx + s->soft->thunk.state);
 }
 
-/* A poll read the page that says "look up". In the common thunk all is at home and T0 is the rip. */
+/* A poll read the page that says "look up". In the common thunk all is at home and T0 is the rip.
+ */
 static void poll_fault(struct soft_vcpu *s, greg_t *g)
 {
 	s->v.stats.n[STAT_poll_fault]++;
 	if (soft_state_at(s, (u64)g[REG_RIP])) {
-		if (s->site->flags & SITE_STI) { /* the poll comes before IF is set: a second sti has no shadow */
+		if (s->site->flags &
+		    SITE_STI) { /* the poll comes before IF is set: a second sti has no shadow */
 			s->inhibit = !(s->v.rflags & FL_IF);
 			s->v.rflags |= FL_IF;
 		}
@@ -74,7 +76,9 @@ static bool guest_fault(struct soft_vcpu *s, int sig, const siginfo_t *si, greg_
 	case SIGFPE:
 		if (trap == EXC_XM && !(s->v.cr4 & CR4_OSXMMEXCPT)) /* SDM 3A 2.5 */
 			trap = EXC_UD;
-		soft_fault(s, (u8)(trap == EXC_UD || trap == EXC_XM || trap == EXC_MF ? trap : EXC_DE), false, 0);
+		soft_fault(s,
+			   (u8)(trap == EXC_UD || trap == EXC_XM || trap == EXC_MF ? trap : EXC_DE),
+			   false, 0);
 		break;
 	case SIGILL:
 		soft_fault(s, EXC_UD, false, 0);
@@ -98,8 +102,9 @@ static bool guest_fault(struct soft_vcpu *s, int sig, const siginfo_t *si, greg_
 static void give_up(int sig, const siginfo_t *si, const greg_t *g)
 {
 	char line[160];
-	int n = snprintf(line, sizeof(line), "pandok: bug: signal %d at %llx, address %llx\r\n", sig,
-			 (unsigned long long)g[REG_RIP], (unsigned long long)(uintptr_t)si->si_addr);
+	int n = snprintf(line, sizeof(line), "pandok: bug: signal %d at %llx, address %llx\r\n",
+			 sig, (unsigned long long)g[REG_RIP],
+			 (unsigned long long)(uintptr_t)si->si_addr);
 
 	if (write(2, line, (size_t)n) < 0)
 		_exit(1);
@@ -119,7 +124,8 @@ static void on_fault(int sig, siginfo_t *si, void *context)
 	}
 	bad = (u64)(uintptr_t)s->soft->poll_page + GUEST_PAGE_SIZE;
 	guard = (u64)(uintptr_t)s->ras;
-	if (sig == SIGSEGV && at - guard < GUEST_PAGE_SIZE) { /* the return stack is full: begin anew */
+	if (sig == SIGSEGV &&
+	    at - guard < GUEST_PAGE_SIZE) { /* the return stack is full: begin anew */
 		g[REG_RSP] = (greg_t)s->ras_top;
 		return;
 	}
@@ -133,7 +139,8 @@ static void on_fault(int sig, siginfo_t *si, void *context)
 int traps_init(struct err *e)
 {
 	static const int sigs[] = { SIGSEGV, SIGFPE, SIGILL, SIGBUS };
-	struct sigaction sa = { .sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER };
+	struct sigaction sa = {.sa_sigaction = on_fault,
+			       .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER};
 
 	for (unsigned i = 0; i < ARRAY_SIZE(sigs); i++)
 		if (sigaction(sigs[i], &sa, NULL) < 0)
@@ -149,7 +156,8 @@ int traps_thread(struct soft_vcpu *s, struct err *e)
 	if (present == s)
 		return 0;
 	if (!s->alt_stack) {
-		s->alt_stack = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		s->alt_stack = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+				    -1, 0);
 		if (s->alt_stack == MAP_FAILED)
 			return err_sys(e, "cannot map a signal stack");
 	}

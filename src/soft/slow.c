@@ -86,7 +86,8 @@ static enum step pieces(struct soft_vcpu *s, u64 ea, unsigned len, unsigned acc,
 	return STEP_NEXT;
 }
 
-/* The x87 status word's summary of unmasked exceptions, when the x87 state is not the initial one. */
+/* The x87 status word's summary of unmasked exceptions, when the x87 state is not the initial one.
+ */
 static bool x87_pending(struct soft_vcpu *s)
 {
 	vec_save(s);
@@ -168,7 +169,8 @@ u64 soft_group(struct soft_vcpu *s, u64 ea, u32 desc, u64 ret)
 {
 	u64 len = desc & DESC_SIZE;
 
-	if ((ea & (GUEST_PAGE_SIZE - 1)) + len > GUEST_PAGE_SIZE || (s->mode & (M_DEBUG | M_ALIGN)) ||
+	if ((ea & (GUEST_PAGE_SIZE - 1)) + len > GUEST_PAGE_SIZE ||
+	    (s->mode & (M_DEBUG | M_ALIGN)) ||
 	    !tlb_fill_quietly(s, view_of_mode(s->mode), ea, desc & DESC_W))
 		return ret + 5;
 	s->hreg[T1] = ((ea >> GUEST_PAGE_SHIFT) & (TLB_N - 1)) * sizeof(struct tlb_entry);
@@ -179,7 +181,8 @@ u64 soft_seg(struct soft_vcpu *s, u64 off, u32 desc, u64 ret)
 {
 	u64 lin;
 
-	if (seg_linear(s, desc >> DESC_SEG_SHIFT, off, desc & DESC_SIZE, desc & DESC_W ? ACC_W : ACC_R, &lin)) {
+	if (seg_linear(s, desc >> DESC_SEG_SHIFT, off, desc & DESC_SIZE,
+		       desc & DESC_W ? ACC_W : ACC_R, &lin)) {
 		BUG_ON(!soft_state_at(s, ret - 1));
 		return leave_faulted(s);
 	}

@@ -235,7 +235,10 @@ static inline void spin_lock(struct spin *l)
 	while (__atomic_exchange_n((u32 *)&l->taken, 1, __ATOMIC_ACQUIRE))
 		__builtin_ia32_pause();
 }
-static inline void spin_unlock(struct spin *l) { __atomic_store_n((u32 *)&l->taken, 0, __ATOMIC_RELEASE); }
+static inline void spin_unlock(struct spin *l)
+{
+	__atomic_store_n((u32 *)&l->taken, 0, __ATOMIC_RELEASE);
+}
 
 #define CHUNK_SHIFT 6
 struct code_page {
@@ -262,7 +265,8 @@ struct region {
 };
 
 struct thunks { /* offsets in the cache */
-	u32 enter, exit, state, link, jump, insn_end, call, slow, group, commit, seg, ras_empty, jc_go, budget;
+	u32 enter, exit, state, link, jump, insn_end, call, slow, group, commit, seg, ras_empty,
+	    jc_go, budget;
 };
 
 struct soft {
@@ -319,7 +323,8 @@ void debug_access(struct soft_vcpu *s, u64 lin, unsigned len, bool write);
 enum step access_special(struct soft_vcpu *s, u64 lin, unsigned len, unsigned acc);
 enum fill { FILL_RAM, FILL_SLOW /* device, ROM or code page */, FILL_FAULT };
 /* Translate lin for acc in a view; fills the TLB when the page is plain RAM for that access. */
-enum fill tlb_fill(struct soft_vcpu *s, enum tlb_view view, u64 lin, unsigned acc, struct filled *ret);
+enum fill tlb_fill(struct soft_vcpu *s, enum tlb_view view, u64 lin, unsigned acc,
+		   struct filled *ret);
 /* tlb_fill_quietly - as above for several bytes of one page; false instead of faults and slow pages;
  * never sets a dirty bit. */
 bool tlb_fill_quietly(struct soft_vcpu *s, enum tlb_view view, u64 lin, bool write);
@@ -390,7 +395,14 @@ int traps_init(struct err *e);
 int traps_thread(struct soft_vcpu *s, struct err *e);
 
 /* desc of a slow access: bytes, kind */
-enum { DESC_SIZE = 0xfff, DESC_W = 1 << 12, DESC_R = 1 << 13, DESC_SS = 1 << 14, DESC_ALIGN = 1 << 15, DESC_SEG_SHIFT = 16,
-       DESC_WAITS = 1 << 20 /* a pending x87 exception comes first */ };
+enum {
+	DESC_SIZE = 0xfff,
+	DESC_W = 1 << 12,
+	DESC_R = 1 << 13,
+	DESC_SS = 1 << 14,
+	DESC_ALIGN = 1 << 15,
+	DESC_SEG_SHIFT = 16,
+	DESC_WAITS = 1 << 20 /* a pending x87 exception comes first */
+};
 
 #endif

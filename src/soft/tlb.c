@@ -1,4 +1,5 @@
-/* tlb.c - the software TLB: filled by page walks, flushed by what was filled. General registers only. */
+/* tlb.c - the software TLB: filled by page walks, flushed by what was filled. General registers
+ * only. */
 #include "soft/state.h"
 
 /*E:200 The software TLB
@@ -211,7 +212,8 @@ void tlb_protect(struct soft_vcpu *s, u64 host_page)
 	for (unsigned i = 0; i < SPACES; i++)
 		for (unsigned k = 0; s->space[i].pcid && k < s->space[i].n; k++)
 			if (s->space[i].tlb[k].entry.host == host_page)
-				s->space[i].tlb[k].entry.tag_w = TLB_NO_MATCH(s->space[i].tlb[k].slot);
+				s->space[i].tlb[k].entry.tag_w = TLB_NO_MATCH(
+				    s->space[i].tlb[k].slot);
 }
 
 static struct paging paging_of(const struct soft_vcpu *s, bool ac)
@@ -237,7 +239,8 @@ static bool lin_valid(const struct soft_vcpu *s, u64 lin)
 	return !(s->v.efer & EFER_LMA) || canonical(lin);
 }
 
-enum fill tlb_fill(struct soft_vcpu *s, enum tlb_view view, u64 lin, unsigned acc, struct filled *ret)
+enum fill tlb_fill(struct soft_vcpu *s, enum tlb_view view, u64 lin, unsigned acc,
+		   struct filled *ret)
 {
 	struct paging p = paging_of(s, view == VIEW_AC);
 	struct mem *m = s->soft->en.config.mem;

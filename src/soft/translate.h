@@ -88,7 +88,14 @@ struct regs {
 	u8 active;     /* groups that hold a register */
 };
 
-enum body_kind { BODY_COPY, BODY_PUSH_REG, BODY_PUSH_IMM, BODY_PUSH_OPERAND, BODY_POP_REG, BODY_LOAD_T0 };
+enum body_kind {
+	BODY_COPY,
+	BODY_PUSH_REG,
+	BODY_PUSH_IMM,
+	BODY_PUSH_OPERAND,
+	BODY_POP_REG,
+	BODY_LOAD_T0
+};
 struct body {
 	enum body_kind kind;
 	u8 reg;     /* guest register */
