@@ -27,7 +27,7 @@ void site_add_regs(struct tr *t, const struct regs *r, unsigned insn, unsigned i
 	}
 	BUG_ON(t->nsites == SITES);
 	s = &t->site[t->nsites++];
-	s->at = emit_off(&t->e);
+	s->at = (u16)(emit_off(&t->e) - t->b->code);
 	s->insn = (u8)insn;
 	s->map = (u8)(m - 1);
 	s->flags = flags;

@@ -172,7 +172,7 @@ const struct site *block_site(const struct block *b, u32 at)
 	while (lo < hi) {
 		u32 mid = (lo + hi) / 2;
 
-		if (b->sites[mid].at <= at)
+		if (b->code + b->sites[mid].at <= at)
 			lo = mid + 1;
 		else
 			hi = mid;

@@ -102,6 +102,20 @@ static void emit_any(struct tr *t, const struct dinsn *d, const struct mref *mr)
  * is named by its own number: rcx is brought into the host's for as long, rsp too when it is the
  * 32-bit destination, and a memory operand goes through a byte that GS reaches.
  */
+static void copy_crc32_high(struct tr *t, const struct dinsn *d)
+{
+	struct dinsn c = *d;
+	struct emit *e = &t->e;
+
+	emit_mov_rr(e, H_RCX, soft_home[RCX]);
+	e8(e, 0x0f); /* movzx ecx, ah..bh */
+	e8(e, 0xb6);
+	e8(e, (u8)(0xc0 | H_RCX << 3 | (d->mod_rm & 7)));
+	emit_mov_rr(e, T0, H_RCX);
+	c.high = false;
+	emit_legacy(e, &c, t->regs.loc[d->mod_reg], T0, NULL);
+}
+
 static void copy_high(struct tr *t, const struct dinsn *d, const struct mref *mr)
 {
 	struct dinsn c = *d;
@@ -123,10 +137,12 @@ static void copy_high(struct tr *t, const struct dinsn *d, const struct mref *mr
 	if (rsp)
 		c.mod_reg = RCX;
 	emit_legacy(e, &c, c.mod_reg, c.mod_rm, mr ? &byte : NULL);
-	if (rcx)
+	if (rcx && !rsp)
 		emit_mov_rr(e, soft_home[RCX], H_RCX);
+	if (rsp && d->in.opsize == 2)
+		e8(e, 0x66);
 	if (rsp)
-		emit_mov_rr(e, soft_home[RSP], H_RCX);
+		emit_op_reg(e, 0x8b, d->in.opsize != 2, soft_home[RSP], H_RCX);
 	if (mr && d->mem_w) {
 		emit_op_mem(e, 0x8a, false, T1, byte);
 		emit_op_mem(e, 0x88, false, T1, *mr);
@@ -135,6 +151,10 @@ static void copy_high(struct tr *t, const struct dinsn *d, const struct mref *mr
 
 void copy_insn(struct tr *t, const struct dinsn *d, const struct mref *mr)
 {
+	if (d->high && d->in.mnemonic == ZYDIS_MNEMONIC_CRC32) {
+		copy_crc32_high(t, d);
+		return;
+	}
 	if (d->high) {
 		copy_high(t, d, mr);
 		return;

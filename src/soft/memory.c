@@ -25,7 +25,8 @@ static void segment(struct tr *t, const struct access *a)
 	}
 	if ((t->mode & M_FLAT) && a->seg != SEG_FS && a->seg != SEG_GS && a->seg != SEG_CS)
 		return;
-	emit_mov_imm(e, T1, a->size | (a->write ? DESC_W : DESC_R) | (u32)a->seg << DESC_SEG_SHIFT);
+	emit_mov_imm(e, T1, a->size | (a->write ? DESC_W : DESC_R) | (u32)a->seg << DESC_SEG_SHIFT |
+				    (t->in[t->now].waits ? DESC_WAITS : 0) | (t->in[t->now].aligned ? DESC_ALIGN : 0));
 	site_add(t, 0, 0);
 	emit_call(e, t->so->thunk.seg);
 }

@@ -195,7 +195,7 @@ struct exit {
 
 /* From a host pc on (until the next site): which instruction, and where its registers are. */
 struct site {
-	u32 at;       /* code offset */
+	u16 at;       /* offset from the start of the block's code */
 	u16 insn_off; /* guest offset from the block's start; of the next insn for SITE_AFTER */
 	u8 insn;      /* index in block */
 	u8 map;       /* index into the block's register maps */
@@ -252,7 +252,7 @@ struct code_page {
 #define REGION_SIZE (CACHE_SIZE / REGIONS)
 #define HASH_BITS 16
 #define BLOCK_INSNS 64
-#define BLOCK_CODE_MAX KIB(64)   /* host bytes a block may take */
+#define BLOCK_CODE_MAX (KIB(64) - 1) /* host bytes a block may take; a site's offset is 16 bits */
 #define BLOCK_TABLES_MAX KIB(64) /* and bytes of its tables */
 
 /* A slice of the code cache; blocks and their tables live and die with it. */
