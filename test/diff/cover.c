@@ -25,6 +25,8 @@ static void print_excluded(const struct tally *t)
 	printf("\nleft out:\n");
 	for (unsigned i = 0; i < forms_excluded_n; i++)
 		printf("  %s: %s\n", forms_excluded[i].names, forms_excluded[i].why);
+	for (unsigned i = 0; i < forms_limits_n; i++)
+		printf("  %s: %s\n", forms_limits[i].names, forms_limits[i].why);
 }
 
 unsigned print_coverage(const struct tally *t, bool all)

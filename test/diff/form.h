@@ -101,6 +101,10 @@ struct form_excluded {
 extern const struct form_excluded forms_excluded[];
 extern const unsigned forms_excluded_n;
 
+/* The same for parts of instructions and of what they leave behind. */
+extern const struct form_excluded forms_limits[];
+extern const unsigned forms_limits_n;
+
 /* forms whose result is wiped by what follows them: they must not be separated from it */
 #define FM_WIPES (FM_ENV | FM_SEED | FM_FXSAVE | FM_WIPED)
 

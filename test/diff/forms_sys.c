@@ -101,3 +101,17 @@ const struct form_excluded forms_excluded[] = {
 	{ "ud0", "processors differ in its length at the end of a page" },
 };
 const unsigned forms_excluded_n = ARRAY_SIZE(forms_excluded);
+
+const struct form_excluded forms_limits[] = {
+	{ "near branches with 66", "Intel ignores it in 64-bit mode, AMD cuts the target to 16 bits" },
+	{ "x87 instruction and operand pointers", "the engine does not keep them; processors differ in when they do" },
+	{ "a 16-bit stack segment", "Linux does not keep the upper half of ESP with one" },
+	{ "far transfers and loads of far pointers in 16-bit code", "their operands have another layout; guest tests have them" },
+	{ "R8..R15 and upper halves after 32-bit code", "undefined (SDM 1 3.4.1.1)" },
+	{ "OF after DAA, DAS; OF SF ZF PF after AAA, AAS; OF AF CF after AAM, AAD",
+	  "undefined; wiped by the instruction behind. Undefined flags of all other instructions are compared" },
+	{ "bit P in the error code of a page fault on a kernel address", "Linux always reports it set" },
+	{ "the RPL of null selectors in DS, ES, FS, GS", "lost in the IRET to the signal handler" },
+	{ "EVEX", "the machine's CPUID does not offer AVX-512" },
+};
+const unsigned forms_limits_n = ARRAY_SIZE(forms_limits);

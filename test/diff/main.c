@@ -180,10 +180,10 @@ int main(int argc, char **argv)
 	if (o.count > 1)
 		watch(&o, t);
 	else
-		analyze(&o, o.seed);
+		analyze(&o, o.seed, NULL);
 	start = now() - start;
 	for (u32 i = 0; i < t->n && i < o.findings && i < MAX_FINDINGS; i++)
-		analyze(&o, t->found[i]);
+		analyze(&o, t->found[i], t->text[i]);
 	if (o.count > 1)
 		print_summary(t, &o, start);
 	return t->n != 0;

@@ -15,7 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define JOB_LIMIT_MS 1000
+#define JOB_LIMIT_MS 500
 
 void futex_wait(_Atomic u32 *at, u32 val, int ms)
 {

@@ -170,7 +170,7 @@ static void shrink(struct analysis *a, struct seq *q)
 		;
 }
 
-void analyze(const struct options *o, u64 seed)
+void analyze(const struct options *o, u64 seed, const char *found)
 {
 	struct analysis a = { .o = o };
 	static struct seq q;
@@ -182,8 +182,10 @@ void analyze(const struct options *o, u64 seed)
 	a.oracle->limit_ms = 25; /* what is left of a sequence must not run long either */
 	seq_generate(&q, seed, &o->gen);
 	differ = trial(&a, &q, NULL);
-	if (!differ && !o->list)
-		printf("seed %llu differs only after others ran before it\n", (unsigned long long)seed);
+	if (!differ && !o->list) {
+		print_sequence(&q, stdout);
+		printf("%s  it differs only after others ran before it\n\n", found ? found : "");
+	}
 	if (differ && !o->no_shrink)
 		shrink(&a, &q);
 	if (differ || o->list) {

@@ -35,6 +35,7 @@ struct tally {
 	_Atomic u64 run, skipped, ended, faulted;
 	_Atomic u32 n;       /* findings */
 	u64 found[MAX_FINDINGS];
+	char text[MAX_FINDINGS][2048]; /* what differed when it was found */
 	_Atomic u64 at[MAX_JOBS]; /* the sequence each worker is busy with */
 	_Atomic u64 count[MAX_SPECS][2], faults[MAX_SPECS];
 	_Atomic u32 vectors[32];
@@ -43,11 +44,14 @@ struct tally {
 /* work.c: run sequences until the count, the time or the number of findings is reached. */
 NORETURN void work(const struct options *o, struct tally *t, unsigned worker);
 
-/* tally_found - note a sequence that differs. */
-void tally_found(struct tally *t, u64 seed);
+/* tally_found - note a sequence that differs; returns the finding's number, which may be too big. */
+u32 tally_found(struct tally *t, u64 seed);
 
-/* shrink.c: make a sequence that differs smaller, and print it. */
-void analyze(const struct options *o, u64 seed);
+/*
+ * shrink.c: make a sequence that differs smaller, and print it.
+ *   found   what differed when it was found, for when it does not differ again; or NULL
+ */
+void analyze(const struct options *o, u64 seed, const char *found);
 
 /* report.c */
 void print_sequence(const struct seq *q, FILE *f);

@@ -105,7 +105,7 @@ static void forget(const ZydisDisassembledInstruction *in, u8 what, struct outco
 
 static bool is_access(u8 vec)
 {
-	return vec == EXC_PF || vec == EXC_GP || vec == EXC_SS || vec == EXC_NP;
+	return vec == EXC_PF || vec == EXC_GP || vec == EXC_SS || vec == EXC_NP || vec == EXC_AC;
 }
 
 /* Near transfers have nothing left open. */

@@ -17,12 +17,30 @@ struct worker {
 	struct outcome again[ORACLE_BATCH], soft;
 };
 
-void tally_found(struct tally *t, u64 seed)
+u32 tally_found(struct tally *t, u64 seed)
 {
 	u32 i = atomic_fetch_add(&t->n, 1);
 
 	if (i < MAX_FINDINGS)
 		t->found[i] = seed;
+	return i;
+}
+
+static void note_difference(struct worker *w, const struct seq *q, struct outcome *native,
+			    struct outcome *other)
+{
+	u32 i = tally_found(w->t, q->seed);
+	FILE *f;
+
+	if (i >= MAX_FINDINGS)
+		return;
+	f = fmemopen(w->t->text[i], sizeof(w->t->text[i]) - 1, "w");
+	if (!f)
+		return;
+	outcomes_differ(q, native, other, &w->o->compare, f);
+	print_outcome(q, "native", native, f);
+	print_outcome(q, "soft", other, f);
+	fclose(f);
 }
 
 /* Rows whose instruction lies before the place where the sequence ended count as covered. */
@@ -83,7 +101,7 @@ static void judge(struct worker *w, u32 i)
 	outcome_normalize(native, q->bits32);
 	count_forms(w, q, native);
 	if (w->o->self ? oracle_differs(w, i, native) : guest_differs(w, q, native))
-		tally_found(w->t, q->seed);
+		note_difference(w, q, native, w->o->self ? &w->again[i] : &w->soft);
 }
 
 static void run_batch(struct worker *w, u64 seed, u32 n)
