@@ -8,7 +8,7 @@
 
 const char test_name[] = "random";
 
-#define CODE (USER_WINDOW + 0x80000) /* one page of code, the next absent in no mode */
+#define CODE (USER_WINDOW + 0x80000) /* one page of code */
 #define DATA (USER_WINDOW + 0x90000) /* four pages: registers point into the second */
 #define CASES 500
 #define TIMER 0x60
@@ -129,7 +129,7 @@ static void run(u64 cs, u64 ds, u64 code, u64 data)
 		     : : "r"(ds), "r"(0));
 	timed_out = false;
 	last.vec = NO_FAULT;
-	apic_write(APIC_INITIAL, 5000000);
+	apic_write(APIC_INITIAL, 10000000);
 	clean_enter(&s);
 	apic_write(APIC_INITIAL, 0);
 	window();
@@ -225,6 +225,21 @@ static void cases(const char *mode, u64 cs, u64 ds, u64 code, u64 data, u64 seed
 	check(mode, slow < CASES / 10);
 }
 
+/* Ring 3 reaches the code and the data, and nothing that is not put back for each case. */
+static void fence(void)
+{
+	u64 *pt = page_alloc();
+	unsigned i;
+
+	for (i = 0; i < 512; i++)
+		pt[i] = (USER_WINDOW + i * 4096) | PTE_P | PTE_W;
+	pt[(CODE - USER_WINDOW) >> 12] |= PTE_U;
+	for (i = 0; i < 4; i++)
+		pt[((DATA - USER_WINDOW) >> 12) + i] |= PTE_U;
+	boot_l2[USER_WINDOW >> 21] = (u64)pt | PTE_P | PTE_W | PTE_U;
+	cr3_set(cr3_get());
+}
+
 void test_main(void)
 {
 	u64 seed = cmdline_number("seed=", 0);
@@ -235,6 +250,7 @@ void test_main(void)
 	on_trap(TIMER, timer_hook);
 	trace = cmdline_has("trace");
 	prepare();
+	fence();
 	cr4_set(cr4_get() | CR4_TSD);
 	wrmsr(MSR_EFER, rdmsr(MSR_EFER) & ~1ull); /* SYSCALL has nowhere to go */
 	/* 16-bit code in the user window: base 0 would not reach it. */
