@@ -108,6 +108,8 @@ static struct block *find(struct soft_vcpu *s, u32 mode)
 	}
 	if (b)
 		jump_cache_add(s, b);
+	s->v.stats.n[STAT_cache_drop] = so->drops;
+	s->v.stats.n[STAT_smc] = so->smc;
 	spin_unlock(&so->lock);
 	return b;
 }
