@@ -142,6 +142,37 @@ static void far_bits(void)
 	check("bts of 16 bits: its register is signed 16 bits", pg[0][4095] == 0x80 && pg[1][0] == 0);
 }
 
+/* The register that changes is the second byte of the one that holds the address. */
+static void own_base(void)
+{
+	u8 *p = pg[0] + 0x230;
+	u64 b, got, bad = 0;
+	unsigned i;
+
+	for (i = 0; i < 8; i++) {
+		*p = 0x99;
+		b = (u64)p;
+		asm volatile("movl (%%rbx), %%esi\n xchgb %%bh, (%%rbx)" : "+b"(b) : : "rsi", "memory");
+		bad += *p != ((u64)p >> 8 & 0xff) || b != (((u64)p & ~0xff00ull) | 0x9900);
+		*p = 3;
+		got = (u64)p;
+		asm volatile("movl (%%rcx), %%esi\n lock xaddb %%ch, (%%rcx)" : "+c"(got)
+			     : : "rsi", "memory", "cc");
+		bad += *p != (u8)(((u64)p >> 8) + 3) || got != (((u64)p & ~0xff00ull) | 0x300);
+		*p = 7;
+		got = (u64)p;
+		asm volatile("movb $7, %%al\n movl (%%rdx), %%esi\n lock cmpxchgb %%dh, (%%rdx)"
+			     : "+d"(got) : : "rax", "rsi", "memory", "cc");
+		bad += *p != ((u64)p >> 8 & 0xff) || got != (u64)p;
+		*p = 0x55;
+		b = (u64)p;
+		asm volatile("movb (%%rbx), %%ah\n movb (%%rbx), %%bl\n movb %%ah, %%bh" : "+b"(b)
+			     : : "rax", "memory");
+		bad += (b & 0xffff) != 0x5555;
+	}
+	check_eq("an exchange with a byte of its own address", bad, 0);
+}
+
 void test_main(void)
 {
 	pg[0] = page_alloc();
@@ -157,4 +188,5 @@ void test_main(void)
 	sixteen(VA + 128);
 	at_fault();
 	far_bits();
+	own_base();
 }
