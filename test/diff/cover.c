@@ -8,7 +8,8 @@ static void print_row(const struct tally *t, unsigned i)
 {
 	const struct spec *s = &specs[i];
 
-	printf("%-8s %-18s %-16s", form_tables[s->class].name, s->form->name, s->form->ops);
+	printf("%-8s %-18s %-24s %-12s", form_tables[s->class].name, s->form->name, s->form->enc,
+	       s->form->ops);
 	if (s->missing)
 		printf(" not run: %s\n", s->missing);
 	else
@@ -34,8 +35,8 @@ unsigned print_coverage(const struct tally *t, bool all)
 	unsigned never = 0;
 
 	if (all)
-		printf("%-8s %-18s %-16s %10s %10s %8s\n", "class", "instruction", "operands", "64-bit",
-		       "32-bit", "faults");
+		printf("%-8s %-18s %-24s %-12s %10s %10s %8s\n", "class", "instruction", "encoding",
+		       "operands", "64-bit", "32-bit", "faults");
 	for (unsigned i = 0; i < specs_n; i++) {
 		bool unused = !specs[i].missing && !t->count[i][0] && !t->count[i][1];
 

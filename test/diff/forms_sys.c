@@ -109,7 +109,7 @@ const struct form_excluded forms_limits[] = {
 	{ "far transfers and loads of far pointers in 16-bit code", "their operands have another layout; guest tests have them" },
 	{ "R8..R15 and upper halves after 32-bit code", "undefined (SDM 1 3.4.1.1)" },
 	{ "OF after DAA, DAS; OF SF ZF PF after AAA, AAS; OF AF CF after AAM, AAD",
-	  "undefined; wiped by the instruction behind. Undefined flags of all other instructions are compared" },
+	  "undefined, so wiped by the instruction behind; other undefined flags are compared" },
 	{ "bit P in the error code of a page fault on a kernel address", "Linux always reports it set" },
 	{ "the RPL of null selectors in DS, ES, FS, GS", "lost in the IRET to the signal handler" },
 	{ "EVEX", "the machine's CPUID does not offer AVX-512" },
