@@ -187,6 +187,22 @@ static void far_transfers(void)
 	check_fault_hw("#GP: far jump beyond the limit", GP, 0);
 }
 
+static void code_limit(void)
+{
+	/* nops up to the limit, an instruction that runs over it */
+	memset(area, 0x90, 16);
+	area[8] = 0xb8;
+	area[16] = 0xc3;
+	gdt_set(SPARE(0), segment((u32)area, 9, 0x9b, 4));
+	TRY("ljmp $0x58, $4", MEM);
+	check_hw("#GP: an instruction that runs over cs's limit",
+		 last.vec == GP && last.err == 0 && last.ip == 8 && last.cs == SPARE(0));
+	area[8] = 0x90;
+	TRY("ljmp $0x58, $4", MEM);
+	check_hw("#GP: running over cs's limit",
+		 last.vec == GP && last.err == 0 && last.ip == 10 && last.cs == SPARE(0));
+}
+
 static void exceptions(void)
 {
 	u32 bounds[2] = { 3, 6 };
@@ -230,5 +246,6 @@ void test_main(void)
 	call_gate();
 	sysenter();
 	far_transfers();
+	code_limit();
 	exceptions();
 }
