@@ -160,7 +160,7 @@ $(B)/diff/%.o: test/diff/%.c $(B)/flags | build/deps/test
 $(B)/diff/tiny/%.o: src/%.c $(B)/flags | build/deps/build
 	@mkdir -p $(@D)
 	$(call say,cc,$<) $(CC) $(CFLAGS) $(if $(filter $<,$(LIGHT)),$(LIGHTFLAGS)) $(CPPFLAGS) \
-		-DTLB_BITS=1 -MMD -MP -c -o $@ $<
+		-DTLB_BITS=1 -DCACHE_BITS=21 -MMD -MP -c -o $@ $<
 	$(call lighten)
 
 $(B)/diff/tiny/%.S.o: src/%.S $(B)/flags | build/deps/build

@@ -38,7 +38,7 @@ enum {
 };
 #define M_KEPT (~(u32)(M_ONE | M_NOMERGE)) /* bits that a successor inherits */
 
-#ifndef TLB_BITS /* the differential test has one build with a tiny TLB */
+#ifndef TLB_BITS /* the differential test has one build with a tiny TLB and a tiny cache */
 #define TLB_BITS 12
 #endif
 #define TLB_N (1u << TLB_BITS)
@@ -246,7 +246,9 @@ struct code_page {
 	u64 chunks;          /* 64-byte pieces that hold translated code */
 };
 
+#ifndef CACHE_BITS
 #define CACHE_BITS 27
+#endif
 #define CACHE_SIZE (1u << CACHE_BITS)
 #define REGIONS 16
 #define REGION_SIZE (CACHE_SIZE / REGIONS)
