@@ -174,15 +174,14 @@ static void add_code_store(struct gen *g, u32 target, bool opcode)
 	static const u8 stores[][3] = { /* opcode, modrm.reg, bytes of immediate */
 		{ 0xc7, 0, 4 }, { 0xc6, 0, 1 }, { 0x80, 0, 1 }, { 0x80, 6, 1 }, { 0x81, 5, 4 },
 	};
-	/* The last two write rAX and rDX, which may count a loop. */
-	static const u8 singles[] = { 0x90, 0xf5, 0xf8, 0xf9, 0xfc, 0x98, 0x99 };
+	static const u8 singles[] = { 0x90, 0xf5, 0xf8, 0xf9, 0xfc };
 	const u8 *st = stores[opcode ? 1 : rng_below(&g->rng, ARRAY_SIZE(stores))];
 	u8 b[16] = { st[0], (u8)(st[1] << 3 | 5) };
 	u32 imm = (u32)rng_next(&g->rng);
 	struct item *it;
 
 	if (opcode)
-		imm = singles[rng_below(&g->rng, ARRAY_SIZE(singles) - 2 * !!g->loops)];
+		imm = singles[rng_below(&g->rng, ARRAY_SIZE(singles))];
 	memcpy(b + 6, &imm, st[2]);
 	gen_raw(g, b, 6u + st[2]);
 	it = &g->q->item[g->q->n - 1];
