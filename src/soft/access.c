@@ -42,9 +42,11 @@ static bool misaligned(u64 lin, unsigned len)
 {
 	if (len == 10)
 		len = 8;
-	if (len > 16)
-		len = len > 32 ? 4 : 16;
-	return !(len & (len - 1)) && (lin & (len - 1));
+	else if (len == 32)
+		len = 16;
+	else if (len & (len - 1))
+		len = len == 6 || !(len & 3) ? 4 : 2;
+	return lin & (len - 1);
 }
 
 enum step lin_align(struct soft_vcpu *s, u64 lin, unsigned len)
@@ -55,7 +57,7 @@ enum step lin_align(struct soft_vcpu *s, u64 lin, unsigned len)
 
 enum step access_special(struct soft_vcpu *s, u64 lin, unsigned len, unsigned acc)
 {
-	if (!(acc & ACC_ANY_ALIGNMENT) && lin_align(s, lin, len))
+	if ((acc & ACC_USER) && !(acc & ACC_ANY_ALIGNMENT) && lin_align(s, lin, len))
 		return STEP_FAULT;
 	if (s->mode & M_DEBUG)
 		debug_access(s, lin, len, acc & ACC_W);

@@ -472,8 +472,8 @@ static bool wants_alignment(const struct dinsn *d, const ZydisDecodedInstruction
 	case MN(PCMPISTRI):
 	case MN(PCMPISTRM):
 		return false;
-	default:
-		return d->vector && !d->vex && d->in.msize == 16;
+	default: /* SHA's as AMD has it */
+		return d->vector && !d->vex && d->in.msize == 16 && z->meta.isa_ext != ZYDIS_ISA_EXT_SHA;
 	}
 }
 

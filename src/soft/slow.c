@@ -113,7 +113,7 @@ u64 soft_slow(struct soft_vcpu *s, u64 ea, u32 desc, u64 ret)
 	struct filled *f = s->slow;
 	bool plain;
 
-	if (unlikely(s->mode & (M_DEBUG | M_ALIGN)) && access_special(s, ea, len, acc))
+	if (unlikely(s->mode & (M_DEBUG | M_ALIGN)) && access_special(s, ea, len, acc | acc_data(&s->v)))
 		return fault_in_block(s, ea, desc, ret);
 	if (pieces(s, ea, len, acc, f))
 		return fault_in_block(s, ea, desc, ret);
@@ -181,11 +181,9 @@ u64 soft_seg(struct soft_vcpu *s, u64 off, u32 desc, u64 ret)
 {
 	u64 lin;
 
-	if (seg_linear(s, desc >> DESC_SEG_SHIFT, off, desc & DESC_SIZE,
-		       desc & DESC_W ? ACC_W : ACC_R, &lin)) {
-		BUG_ON(!soft_state_at(s, ret - 1));
-		return leave_faulted(s);
-	}
+	if (seg_linear(s, desc >> DESC_SEG_SHIFT & 7, off, desc & DESC_SIZE,
+		       desc & DESC_W ? ACC_W : ACC_R, &lin))
+		return fault_in_block(s, off, desc & ~(u32)DESC_SS, ret);
 	s->hreg[T0] = lin;
 	return ret;
 }

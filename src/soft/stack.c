@@ -59,6 +59,12 @@ enum step stack_pop(struct soft_vcpu *s, struct stack *st, unsigned size, u64 *r
 	return STEP_NEXT;
 }
 
+/* Of a frame each word is checked for alignment, not the frame. */
+static enum step stack_align(struct soft_vcpu *s, const struct stack *st, u64 lin)
+{
+	return st->acc & ACC_USER ? lin_align(s, lin, 8) : STEP_NEXT;
+}
+
 /* In 64-bit mode a frame of up to six words goes in one access: the hot way of interrupts and iret. */
 enum step stack_push_n(struct soft_vcpu *s, struct stack *st, unsigned size, const u64 *val, unsigned n)
 {
@@ -72,7 +78,8 @@ enum step stack_push_n(struct soft_vcpu *s, struct stack *st, unsigned size, con
 	}
 	for (unsigned i = 0; i < n; i++)
 		frame[n - 1 - i] = val[i];
-	if (stack_linear(s, st, sp, 8 * n, ACC_W, &lin) || lin_write(s, lin, frame, 8 * n, st->acc))
+	if (stack_linear(s, st, sp, 8 * n, ACC_W, &lin) || stack_align(s, st, lin) ||
+	    lin_write(s, lin, frame, 8 * n, st->acc | ACC_ANY_ALIGNMENT))
 		return STEP_FAULT;
 	st->sp = sp;
 	return STEP_NEXT;
@@ -88,7 +95,8 @@ enum step stack_pop_n(struct soft_vcpu *s, struct stack *st, unsigned size, u64 
 				return STEP_FAULT;
 		return STEP_NEXT;
 	}
-	if (stack_linear(s, st, st->sp, 8 * n, ACC_R, &lin) || lin_read(s, lin, ret, 8 * n, st->acc))
+	if (stack_linear(s, st, st->sp, 8 * n, ACC_R, &lin) || stack_align(s, st, lin) ||
+	    lin_read(s, lin, ret, 8 * n, st->acc | ACC_ANY_ALIGNMENT))
 		return STEP_FAULT;
 	st->sp += 8 * n;
 	return STEP_NEXT;
