@@ -22,7 +22,11 @@ struct workload {
 	u64 (*run)(void);
 	void (*prepare)(void);
 	void (*clean)(void);
+	const char *needs; /* a program without which it is left out; NULL: none */
 };
+
+#define TCC "/usr/bin/tcc"
+#define PERL "/usr/bin/perl"
 
 extern const struct workload workloads[]; /* ends with name NULL */
 
@@ -30,9 +34,10 @@ u64 int_run(void), sort_run(void), hash_run(void), memcpy_run(void), memset_run(
 u64 sse2_run(void), avx2_run(void), sha256_run(void), indirect_run(void), calls_run(void);
 u64 gzip_run(void);
 u64 getppid_run(void), mmap_run(void), exec_run(void), pipe_run(void), file_run(void);
-u64 threads_run(void);
+u64 threads_run(void), compile_run(void), perl_run(void);
 void sort_prepare(void), hash_prepare(void), copy_prepare(void), matmul_prepare(void);
 void indirect_prepare(void), gzip_prepare(void), file_prepare(void), pipe_prepare(void);
+void compile_prepare(void), programs_clean(void);
 void buffers_clean(void), file_clean(void), pipe_clean(void);
 
 /* How much work: shared by the rows and the code. */
@@ -42,6 +47,7 @@ enum {
 	MATRIX = 160, SHA_BYTES = 1 << 20, INDIRECT_N = 1 << 21, FIB = 30,
 	GETPPID_N = 50000, MMAP_PAGES = 4096, EXEC_N = 20, PIPE_N = 5000,
 	FILE_BYTES = 16 << 20, GZIP_BYTES = 1 << 20, THREAD_N = 3000,
+	COMPILE_FUNCTIONS = 400,
 };
 
 /* A small generator, so that inputs are equal everywhere. */

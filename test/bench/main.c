@@ -7,36 +7,41 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #define TIMES_MAX 64
 
 const struct workload workloads[] = {
-	{ "int", "list, matrix, state machine, crc", "round", INT_ROUNDS, int_run, NULL, NULL },
+	{ "int", "list, matrix, state machine, crc", "round", INT_ROUNDS, int_run, NULL, NULL, NULL },
 	{ "sort", "quicksort of random integers", "item", SORT_N, sort_run, sort_prepare,
-	  buffers_clean },
+	  buffers_clean, NULL },
 	{ "hash", "random look-ups in 16 MiB", "look-up", HASH_N, hash_run, hash_prepare,
-	  buffers_clean },
-	{ "memcpy", "32 MiB", "KiB", COPY_BYTES >> 10, memcpy_run, copy_prepare, buffers_clean },
+	  buffers_clean, NULL },
+	{ "memcpy", "32 MiB", "KiB", COPY_BYTES >> 10, memcpy_run, copy_prepare, buffers_clean, NULL },
 	{ "memset", "1 MiB", "KiB", (u64)SET_TIMES * SET_BYTES >> 10, memset_run, copy_prepare,
-	  buffers_clean },
+	  buffers_clean, NULL },
 	{ "sse2", "double matrix product, SSE2", "multiply-add", (u64)MATRIX * MATRIX * MATRIX,
-	  sse2_run, matmul_prepare, buffers_clean },
+	  sse2_run, matmul_prepare, buffers_clean, NULL },
 	{ "avx2", "double matrix product, AVX2 and FMA", "multiply-add",
-	  (u64)MATRIX * MATRIX * MATRIX, avx2_run, matmul_prepare, buffers_clean },
-	{ "sha256", "plain C", "byte", SHA_BYTES, sha256_run, copy_prepare, buffers_clean },
+	  (u64)MATRIX * MATRIX * MATRIX, avx2_run, matmul_prepare, buffers_clean, NULL },
+	{ "sha256", "plain C", "byte", SHA_BYTES, sha256_run, copy_prepare, buffers_clean, NULL },
 	{ "indirect", "an interpreter's dispatch", "jump", INDIRECT_N, indirect_run,
-	  indirect_prepare, buffers_clean },
-	{ "calls", "recursive Fibonacci", "call", 2692537, calls_run, NULL, NULL },
-	{ "gzip", "deflate of 1 MiB", "byte", GZIP_BYTES, gzip_run, gzip_prepare, buffers_clean },
-	{ "getppid", "a system call that does nothing", "call", GETPPID_N, getppid_run, NULL, NULL },
-	{ "mmap", "mmap, touch, munmap", "page", MMAP_PAGES, mmap_run, NULL, NULL },
-	{ "exec", "fork, exec, wait of a static program", "process", EXEC_N, exec_run, NULL, NULL },
+	  indirect_prepare, buffers_clean, NULL },
+	{ "calls", "recursive Fibonacci", "call", 2692537, calls_run, NULL, NULL, NULL },
+	{ "gzip", "deflate of 1 MiB", "byte", GZIP_BYTES, gzip_run, gzip_prepare, buffers_clean, NULL },
+	{ "getppid", "a system call that does nothing", "call", GETPPID_N, getppid_run, NULL, NULL, NULL },
+	{ "mmap", "mmap, touch, munmap", "page", MMAP_PAGES, mmap_run, NULL, NULL, NULL },
+	{ "exec", "fork, exec, wait of a static program", "process", EXEC_N, exec_run, NULL, NULL, NULL },
 	{ "pipe", "round trip between two processes", "trip", PIPE_N, pipe_run, pipe_prepare,
-	  pipe_clean },
+	  pipe_clean, NULL },
 	{ "file", "tmpfs file in 4 KiB calls", "call", FILE_BYTES / 2048, file_run, file_prepare,
-	  file_clean },
+	  file_clean, NULL },
 	{ "threads", "mutex and condition variable, two threads", "turn", THREAD_N, threads_run,
-	  NULL, NULL },
+	  NULL, NULL, NULL },
+	{ "compile", "tcc, 400 functions", "function", COMPILE_FUNCTIONS, compile_run,
+	  compile_prepare, programs_clean, TCC },
+	{ "perl", "hashes, sorting, regular expressions", "run", 1, perl_run, NULL,
+	  programs_clean, PERL },
 	{ 0 },
 };
 
@@ -92,6 +97,8 @@ int main(int argc, char **argv)
 	for (const struct workload *w = workloads; w->name; w++) {
 		int wanted = argc < 3;
 
+		if (w->needs && access(w->needs, X_OK) < 0)
+			continue;
 		for (int i = 2; i < argc; i++)
 			wanted |= !strcmp(argv[i], w->name);
 		if (wanted)
