@@ -72,6 +72,7 @@ CODE32(c_cld, "std; pushfl; popl %eax; cld; shrl $10, %eax; andl $1, %eax");
 CODE32(c_callreg, "movl $1f, %eax; call *%eax; jmp 2f; 1: movl $5, %eax; ret $0; 2:");
 CODE32(c_16bit, "movl $0x12345678, %eax; incw %ax; pushw %ax; popw %cx; movzwl %cx, %eax");
 CODE32(c_jmp16, "movl $-1, %eax");
+CODE32(c_jcc16, "xorl %eax, %eax; incl %eax; .byte 0x66, 0x74, 0x10; movl $6, %eax");
 CODE32(c_popf, "pushl $0x8d5; popfl; pushfl; popl %eax; andl $0x8d5, %eax; cld");
 CODE32(c_lds_null, "movl $0, %eax; movl %eax, %ds; movl (%ebx), %eax");
 
@@ -98,6 +99,7 @@ static void integer(void)
 	gives("std", c_cld, 0, 0, 1);
 	gives("call by register", c_callreg, 0, 0, 5);
 	gives("16-bit operands", c_16bit, 0, 0, 0x5679);
+	gives("a 16-bit jump that is not taken keeps eip", c_jcc16, 0, 0, 6);
 	gives("popf", c_popf, 0, 0, 0x8d5);
 	gives("smsw", c_sysreg, 0, 0, 1);
 }
