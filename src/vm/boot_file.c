@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #define FILE_MAX GIB(4)
-#define HUGE MIB(2)
+#define MAPPED_MIN MIB(2)
 
 /* Reads at most len bytes; fewer at the end of the file. */
 static ssize_t read_some(int fd, void *buf, u64 len)
@@ -31,18 +31,11 @@ static ssize_t read_some(int fd, void *buf, u64 len)
 	return (ssize_t)have;
 }
 
-/* Make f->data that large. A large file's first buffer has large pages: half the time to read it. */
+/* Make f->data that large. */
 static u8 *grow(struct boot_file *f, u64 room)
 {
-	u8 *p = f->data;
+	u8 *p = realloc(f->data, room);
 
-	if (p || room < HUGE) {
-		p = realloc(p, room);
-	} else {
-		p = aligned_alloc(HUGE, (room + HUGE - 1) & ~(HUGE - 1));
-		if (p)
-			madvise(p, room, MADV_HUGEPAGE);
-	}
 	if (p)
 		f->data = p;
 	return p;
@@ -69,6 +62,22 @@ static int slurp(struct boot_file *f, u64 guess, struct err *e)
 	} while (1);
 }
 
+/* A large regular file is mapped: reading it would cost a copy and as much memory again. */
+static bool map(struct boot_file *f, u64 len)
+{
+	void *p;
+
+	if (len < MAPPED_MIN)
+		return false;
+	p = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_POPULATE, f->fd, 0);
+	if (p == MAP_FAILED)
+		return false;
+	f->data = p;
+	f->len = len;
+	f->mapped = true;
+	return true;
+}
+
 static int file_fill(struct boot_file *f, bool whole, struct err *e)
 {
 	struct stat st;
@@ -85,6 +94,8 @@ static int file_fill(struct boot_file *f, bool whole, struct err *e)
 		return err_set(e, -ENOTSUP, "'%s' is a block device, not a file", f->path);
 	if (S_ISREG(st.st_mode) && (u64)st.st_size > FILE_MAX)
 		return err_set(e, -EFBIG, "'%s' is larger than 4 GiB", f->path);
+	if (whole && S_ISREG(st.st_mode) && map(f, (u64)st.st_size))
+		return 0;
 	if (whole || !S_ISREG(st.st_mode))
 		rc = slurp(f, S_ISREG(st.st_mode) ? (u64)st.st_size : KIB(64), e);
 	else
@@ -113,7 +124,10 @@ int boot_file_open(const char *path, bool whole, struct boot_file *ret, struct e
 
 void boot_file_close(struct boot_file *f)
 {
-	free(f->data);
+	if (f->mapped)
+		munmap(f->data, f->len);
+	else
+		free(f->data);
 	f->data = NULL;
 	if (f->fd >= 0)
 		close(f->fd);
