@@ -35,7 +35,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 
 	memset(&report, 0, sizeof(report));
 	memcpy(copy, data, size);
-	b.kernel = (struct boot_file){ "kernel", copy, size, -1 };
+	b.kernel = (struct boot_file){ .path = "kernel", .data = copy, .len = size, .fd = -1 };
 	if (boot_load_files(&b, &e))
 		BUG_ON(!e.text[0] || v->rip);
 	else

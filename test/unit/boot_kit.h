@@ -200,7 +200,7 @@ static inline void kit_free(struct kit *k)
 
 static inline void kit_initrd(struct kit *k, const char *path, const void *data, u64 len)
 {
-	k->initrd[k->c.ninitrd++] = (struct boot_file){ path, (u8 *)data, len, -1 };
+	k->initrd[k->c.ninitrd++] = (struct boot_file){ .path = path, .data = (u8 *)data, .len = len, .fd = -1 };
 }
 
 static inline int kit_load(struct kit *k, const struct bytes *file)
@@ -208,7 +208,8 @@ static inline int kit_load(struct kit *k, const struct bytes *file)
 	struct boot b = { .c = &k->c, .m = k->m, .v = &k->v, .report = &k->report,
 			  .initrd = k->initrd };
 
-	b.kernel = (struct boot_file){ k->c.kernel, file->data, file->len, -1 };
+	b.kernel = (struct boot_file){ .path = k->c.kernel, .data = file->data, .len = file->len,
+				      .fd = -1 };
 	return boot_load_files(&b, &k->e);
 }
 

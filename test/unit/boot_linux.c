@@ -337,7 +337,7 @@ static void linux_too_large_for_memory(void **unused)
 	kit_free(k);
 	k = kit_new(MIB(32));
 	k->c.ninitrd = 1;
-	k->initrd[0] = (struct boot_file){ "big", NULL, MIB(32), -1 };
+	k->initrd[0] = (struct boot_file){ .path = "big", .len = MIB(32), .fd = -1 };
 	kit_refuses(k, &file, "initrd of 32768 KiB does not fit");
 	k->initrd[0].len = UINT64_MAX - 8;
 	kit_refuses(k, &file, "does not fit");

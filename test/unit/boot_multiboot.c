@@ -180,7 +180,7 @@ static void multiboot_module_too_large(void **unused)
 
 	(void)unused;
 	k->c.ninitrd = 1;
-	k->initrd[0] = (struct boot_file){ "big", NULL, MIB(3), -1 };
+	k->initrd[0] = (struct boot_file){ .path = "big", .len = MIB(3), .fd = -1 };
 	kit_refuses(k, &file, "'big' of 3072 KiB does not fit");
 	bytes_free(&file);
 	kit_free(k);

@@ -94,6 +94,14 @@ enum step lin_write(struct soft_vcpu *s, u64 lin, const void *buf, unsigned len,
 	return STEP_NEXT;
 }
 
+enum step lin_align(struct soft_vcpu *s, u64 lin, unsigned len)
+{
+	(void)s;
+	(void)lin;
+	(void)len;
+	return STEP_NEXT;
+}
+
 u8 *lin_host(struct soft_vcpu *s, u64 lin, unsigned acc)
 {
 	u64 at = lin >= HIGH ? lin - HIGH : lin;
