@@ -47,6 +47,7 @@ unsigned exit_add(struct tr *t, u64 pc, u32 mode)
 	BUG_ON(t->nexits == EXITS);
 	*x = (struct exit){
 	    .owner = t->b, .pc = pc, .mode = mode, .from = (u16)(t->in[t->now].in.pc - t->b->pc)};
+	x->from_len = t->in[t->now].in.len;
 	x->checked = t->b->crosses ||
 		     ((t->b->cs_base + pc) ^ (t->b->cs_base + t->b->pc)) >> GUEST_PAGE_SHIFT;
 	return t->nexits++;

@@ -578,7 +578,7 @@ bool decode(struct dinsn *d, const u8 *bytes, unsigned room, u64 pc, u32 mode)
 	d->row = row_of[z.mnemonic];
 	d->vector = d->in.vector = is_vector(&z);
 	d->aligned = wants_alignment(d, &z);
-	d->in.x87 = z.meta.isa_ext == ZYDIS_ISA_EXT_X87 || z.meta.isa_set == ZYDIS_ISA_SET_SSE3X87;
+	d->in.x87 = z.meta.isa_ext == ZYDIS_ISA_EXT_X87 || z.meta.category == ZYDIS_CATEGORY_X87_ALU;
 	d->waits = (d->in.x87 && z.mnemonic != MN(FNSTCW) && z.mnemonic != MN(FNSTSW)) || d->in.mmx;
 	d->in.mmx = (d->in.mmx && !d->xmm) || z.mnemonic == MN(EMMS);
 	d->action = refine(d, &z, mode);

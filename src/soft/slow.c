@@ -75,10 +75,12 @@ static enum step pieces(struct soft_vcpu *s, u64 ea, unsigned len, unsigned acc,
 	c->lin[1] = ea + room;
 	c->len[0] = (u8)(len > room ? room : len);
 	c->len[1] = (u8)(len - c->len[0]);
-	if ((s->v.efer & EFER_LMA) && !canonical(ea + len - 1))
+	/* A flat segment ends at 4 GiB; from a base the address wraps. */
+	if (s->mode & M_CODE64 ? !canonical(ea + len - 1)
+			       : (s->mode & M_FLAT) && (ea + len - 1) >> 32)
 		return fault_gp(s, 0);
 	for (unsigned i = 0; i < 2 && c->len[i]; i++) {
-		if (!(s->v.efer & EFER_LMA))
+		if (!(s->mode & M_CODE64))
 			c->lin[i] = (u32)c->lin[i];
 		if (tlb_fill(s, view, c->lin[i], acc, &f[i]) == FILL_FAULT)
 			return STEP_FAULT;
