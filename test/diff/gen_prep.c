@@ -226,7 +226,8 @@ bool prep_before(struct gen *g, const struct spec *s, struct args *a)
 
 	if ((f & FM_BASE || sel_in_reg) && clobbers(g, a->rm))
 		return false;
-	if ((f & (FM_SI | FM_DI)) && (often(g) || (f & FM_SI && f & FM_DI) || (f & FM_MASKED))) {
+	/* A repeated store that meets its own code goes on until an interrupt looks at it again. */
+	if ((f & (FM_SI | FM_DI)) && (often(g) || a->rep || (f & FM_SI && f & FM_DI) || (f & FM_MASKED))) {
 		if ((s->class == CLASS_STRING && clobbers(g, RCX)))
 			return false;
 		prep_string(g, s, a);
