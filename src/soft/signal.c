@@ -42,18 +42,19 @@ static void leave(struct soft_vcpu *s, greg_t *g)
 	g[REG_RIP] = (greg_t)(uintptr_t)(s->soft->code_rx + s->soft->thunk.state);
 }
 
-/* A poll read the page that says "look up". In the common thunk all is at home and T0 is the rip.
- */
+#define POLL_BYTES 2 /* mov ecx, [rcx] */
+
+/* A poll read the page that says "look up". In the common thunk all is at home and T0 is the rip. */
 static void poll_fault(struct soft_vcpu *s, greg_t *g)
 {
 	s->v.stats.n[STAT_poll_fault]++;
+	s->site = NULL;
 	if (soft_state_at(s, (u64)g[REG_RIP])) {
-		if (s->site->flags &
-		    SITE_STI) { /* the poll comes before IF is set: a second sti has no shadow */
+		/* The poll comes before IF is set: a second sti has no shadow. */
+		if (s->site->flags & SITE_STI) {
 			s->inhibit = !(s->v.rflags & FL_IF);
 			s->v.rflags |= FL_IF;
 		}
-		s->budget += s->site_left - 1;
 	} else {
 		for (unsigned r = 0; r < 16; r++)
 			if (soft_home[r] != LOC_MEM)
@@ -62,6 +63,12 @@ static void poll_fault(struct soft_vcpu *s, greg_t *g)
 		soft_flags_pack(s);
 		s->v.rip = s->hreg[T0];
 	}
+	if (in_64bit(&s->v) && !canonical(s->v.rip)) { /* the branch faults first */
+		g[REG_RIP] += POLL_BYTES;
+		return;
+	}
+	if (s->site)
+		s->budget += s->site_left - 1;
 	leave(s, g);
 }
 

@@ -76,9 +76,11 @@ static enum step pieces(struct soft_vcpu *s, u64 ea, unsigned len, unsigned acc,
 	c->len[0] = (u8)(len > room ? room : len);
 	c->len[1] = (u8)(len - c->len[0]);
 	/* A flat segment ends at 4 GiB; from a base the address wraps. */
-	if (s->mode & M_CODE64 ? !canonical(ea + len - 1)
+	if (s->mode & M_CODE64 ? !canonical(ea) || !canonical(ea + len - 1)
 			       : (s->mode & M_FLAT) && (ea + len - 1) >> 32)
 		return fault_gp(s, 0);
+	if (unlikely(s->mode & (M_DEBUG | M_ALIGN)) && access_special(s, ea, len, acc | acc_data(&s->v)))
+		return STEP_FAULT;
 	for (unsigned i = 0; i < 2 && c->len[i]; i++) {
 		if (!(s->mode & M_CODE64))
 			c->lin[i] = (u32)c->lin[i];
@@ -115,8 +117,6 @@ u64 soft_slow(struct soft_vcpu *s, u64 ea, u32 desc, u64 ret)
 	struct filled *f = s->slow;
 	bool plain;
 
-	if (unlikely(s->mode & (M_DEBUG | M_ALIGN)) && access_special(s, ea, len, acc | acc_data(&s->v)))
-		return fault_in_block(s, ea, desc, ret);
 	if (pieces(s, ea, len, acc, f))
 		return fault_in_block(s, ea, desc, ret);
 	plain = !c->len[1] && f[0].host && !(acc && (f[0].code || f[0].rom));
