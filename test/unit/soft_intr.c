@@ -260,6 +260,7 @@ static void iret_within_the_kernel(void **unused)
 	struct insn in = insn(2, 8);
 
 	(void)unused;
+	s->v.dr[7] = 0x401; /* RF is kept while there is a breakpoint it can mean something to */
 	frame_put(s, 0x8000, HIGH, K_CODE, FL_IF | FL_RF, 0x7770, 0);
 	assert_int_equal(op_iretq(s, &in), STEP_JUMP);
 	assert_int_equal(s->v.gpr[RSP], 0x7770);
@@ -419,6 +420,7 @@ static void intr_in_protected_mode(void **unused)
 	put_bytes(s, TSS + 8, K_DATA, 4);
 	gate32_put(s, EXC_GP, K_CODE32, 0x7000, SYS_INT, 0);
 	s->v.rflags |= FL_IF;
+	s->v.dr[7] = 0x401;
 	assert_int_equal(intr_deliver(s, INTR_EXCEPTION, &f), STEP_JUMP);
 	assert_int_equal(s->v.cpl, 0);
 	assert_int_equal(s->v.seg[SEG_SS].sel, K_DATA);
