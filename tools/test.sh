@@ -8,11 +8,12 @@ tier=${1:?usage: tools/test.sh fast|full|soak [FOLDER...]}
 shift
 cd "$(dirname "$0")/.." || exit 1
 
-order="tools unit golden guest diff fuzz boot kvm"
+# Folders joined by "+" run side by side where there is more than one processor: each keeps one busy.
+order="tools unit golden guest diff fuzz boot+kvm"
 if [ $# -eq 0 ]; then
 	for f in test/*/run; do
 		f=${f#test/}; f=${f%/run}
-		case " $order bench " in *" $f "*) ;; *) order="$order $f" ;; esac
+		case " $(echo $order | tr + ' ') bench " in *" $f "*) ;; *) order="$order $f" ;; esac
 	done
 	set -- $order
 fi
@@ -20,7 +21,7 @@ fi
 top=$(mktemp -d "${TMPDIR:-/tmp}/pandok-test.XXXXXX") || exit 1
 chmod 755 "$top"
 trap 'rm -rf "$top"' EXIT
-trap 'exit 130' INT TERM
+trap 'trap - TERM; kill 0; exit 130' INT TERM
 
 # Tests run a copy that an unprivileged user can reach wherever the tree lies.
 B=${B:-build} SAN=${SAN:-}
@@ -52,9 +53,9 @@ run_folder() {
 	began=$(date +%s)
 	{
 		timeout -k 10 "${limit:-300}" "test/$1/run" "$tier" </dev/null
-		echo $? >"$top/status"
+		echo $? >"$top/$1.status"
 	} | relay "$1"
-	status=$(cat "$top/status")
+	status=$(cat "$top/$1.status")
 	if [ "$status" = 124 ] || [ "$status" = 137 ]; then
 		echo "FAIL time: still running after ${limit:-300} s" | relay "$1"
 	elif [ "$status" != 0 ] && ! grep -q "^FAIL $1: " "$top/log"; then
@@ -74,9 +75,16 @@ keep() {
 }
 
 : >"$top/log"
-for folder; do
-	[ -x "test/$folder/run" ] || continue
-	run_folder "$folder"
+for group; do
+	for folder in $(echo "$group" | tr + ' '); do
+		[ -x "test/$folder/run" ] || continue
+		if [ "$group" != "$folder" ] && [ "$(nproc)" -gt 1 ]; then
+			run_folder "$folder" &
+		else
+			run_folder "$folder"
+		fi
+	done
+	wait
 done
 
 count() { grep -c "^$1 " "$top/log"; }
