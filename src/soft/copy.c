@@ -99,8 +99,8 @@ static void emit_any(struct tr *t, const struct dinsn *d, const struct mref *mr)
 
 /*
  * ah, ch, dh and bh can be named only without a REX, so in such an instruction every register
- * is named by its own number: rcx is brought into the host's for as long, rsp too when it is the
- * 32-bit destination, and a memory operand goes through a byte that GS reaches.
+ * is named by its own number: rcx is brought into the host's for as long, and rsp goes through it
+ * when it is the destination.
  */
 static void copy_crc32_high(struct tr *t, const struct dinsn *d)
 {
@@ -116,37 +116,61 @@ static void copy_crc32_high(struct tr *t, const struct dinsn *d)
 	emit_legacy(e, &c, t->regs.loc[d->mod_reg], T0, NULL);
 }
 
-static void copy_high(struct tr *t, const struct dinsn *d, const struct mref *mr)
+static void copy_high(struct tr *t, const struct dinsn *d)
 {
 	struct dinsn c = *d;
 	struct emit *e = &t->e;
-	struct mref byte = M_GS(OFF(operand));
 	u16 named = d->gpr_in | d->gpr_out;
-	bool rcx = false, rsp = d->reg_gpr && d->mod_reg == RSP && !d->rcx_in && d->in.opsize > 1 &&
-			       (d->gpr_out & 1 << RSP);
+	bool rcx = named & 1 << RCX;
+	bool rsp = d->reg_gpr && d->mod_reg == RSP && !d->rcx_in && d->in.opsize > 1 &&
+		   (d->gpr_out & 1 << RSP);
 
-	if (d->in.is_mem)
-		named = (u16)((d->reg_gpr ? 1 << (d->mod_reg & 3) : 0));
-	rcx = named & 1 << RCX;
-	if (mr && d->mem_r) {
-		emit_op_mem(e, 0x8a, false, T1, *mr);
-		emit_op_mem(e, 0x88, false, T1, byte);
-	}
 	if (rcx)
 		emit_mov_rr(e, H_RCX, soft_home[RCX]);
 	if (rsp)
 		c.mod_reg = RCX;
-	emit_legacy(e, &c, c.mod_reg, c.mod_rm, mr ? &byte : NULL);
+	emit_legacy(e, &c, c.mod_reg, c.mod_rm, NULL);
 	if (rcx && !rsp)
 		emit_mov_rr(e, soft_home[RCX], H_RCX);
 	if (rsp && d->in.opsize == 2)
 		e8(e, 0x66);
 	if (rsp)
 		emit_op_reg(e, 0x8b, d->in.opsize != 2, soft_home[RSP], H_RCX);
-	if (mr && d->mem_w) {
-		emit_op_mem(e, 0x8a, false, T1, byte);
-		emit_op_mem(e, 0x88, false, T1, *mr);
+}
+
+/* op between a byte of a register with its own number 4..7 and cl, where no REX may be. */
+static void high_op(struct emit *e, u32 op, unsigned reg, unsigned rm)
+{
+	if (op > 0xff)
+		e8(e, (u8)(op >> 8));
+	e8(e, (u8)op);
+	e8(e, (u8)(0xc0 | reg << 3 | rm));
+}
+
+/* With a memory operand cl stands in for the high byte, so that the access stays one access. */
+static void copy_high_mem(struct tr *t, const struct dinsn *d, const struct mref *mr)
+{
+	struct mref byte = M_GS(OFF(operand));
+	struct emit *e = &t->e;
+	struct dinsn c = *d;
+	unsigned high = d->mod_reg & 7;
+	bool ch = high == 5;
+
+	if (ch)
+		emit_mov_rr(e, H_RCX, soft_home[RCX]);
+	high_op(e, 0x0fb6, H_RCX, high); /* movzx ecx, ah..bh */
+	c.high = c.byte_low = false;
+	emit_legacy(e, &c, H_RCX, 0, mr);
+	if (!(d->gpr_out & 1 << (high - 4)))
+		return;
+	if (!ch) {
+		high_op(e, 0x88, H_RCX, high);
+		return;
 	}
+	emit_op_mem(e, 0x88, false, H_RCX, byte);
+	emit_mov_rr(e, H_RCX, soft_home[RCX]);
+	emit_op_mem(e, 0x8a, false, high, byte);
+	emit_mov_rr(e, soft_home[RCX], H_RCX);
 }
 
 void copy_insn(struct tr *t, const struct dinsn *d, const struct mref *mr)
@@ -155,8 +179,12 @@ void copy_insn(struct tr *t, const struct dinsn *d, const struct mref *mr)
 		copy_crc32_high(t, d);
 		return;
 	}
+	if (d->high && mr && d->reg_gpr) {
+		copy_high_mem(t, d, mr);
+		return;
+	}
 	if (d->high) {
-		copy_high(t, d, mr);
+		copy_high(t, d);
 		return;
 	}
 	if (d->rcx_in || d->rcx_out)

@@ -90,7 +90,10 @@ static void poll(struct tr *t, unsigned insn_off, u8 flags)
 
 static u64 cut_pc(const struct tr *t, u64 pc)
 {
-	if (decode_ends_block(&t->in[t->now]) && t->in[t->now].in.opsize == 2)
+	const struct insn *in = &t->in[t->now].in;
+
+	/* A branch of 16 bits cuts where it leads, not where it does not. */
+	if (decode_ends_block(&t->in[t->now]) && in->opsize == 2 && pc != in->pc + in->len)
 		return (u16)pc;
 	return t->mode & M_CODE64 ? pc : (u32)pc;
 }
