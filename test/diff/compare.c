@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "form.h"
 #include "x86/bits.h"
 #include "x86/vcpu.h"
 
@@ -154,10 +155,22 @@ static bool differ_fault(FILE *f, const struct outcome *a, const struct outcome 
 	return d;
 }
 
+/* Did it fault between an instruction that leaves flags undefined and what wipes them? */
+static bool flags_undefined(const struct seq *q, const struct outcome *o)
+{
+	int at = seq_item_at(q, o->state.rip);
+
+	for (u32 i = 0; at >= 0 && at < (int)q->n && i < (u32)at; i++)
+		if (q->item[i].group == q->item[at].group && q->item[i].spec != ITEM_RAW &&
+		    specs[q->item[i].spec].form->flags & FM_WIPED)
+			return true;
+	return false;
+}
+
 /* Flags that a later instruction overwrites unread may be stale in the frame of a fault. */
 static u64 flags_mask(const struct seq *q, const struct outcome *o, const struct compare_options *c)
 {
-	return seq_ended(q, o) || c->precise ? ~0ull : ~(u64)FL_ARITH;
+	return seq_ended(q, o) || (c->precise && !flags_undefined(q, o)) ? ~0ull : ~(u64)FL_ARITH;
 }
 
 static bool differ_regs(FILE *f, const struct state *a, const struct state *b, u64 mask)

@@ -28,6 +28,7 @@ static const struct tolerated {
 	{ "fldenv", T_CR2_PAGE | T_ORDER, "several loads in an order of the processor's own" },
 	{ "fxrstor", T_CR2_PAGE | T_ORDER, "several loads in an order of the processor's own" },
 	{ "maskmovq", T_TAGS, "the change to MMX state may come before the fault" },
+	{ "int1", 0, "(not a fault) some hypervisors leave the instruction pointer at it" },
 	{ "sha", T_ORDER, "a page fault comes before misalignment on some processors" },
 	{ "cmps", T_ORDER, "either operand may be read first" },
 	{ "call", T_ORDER | T_STACK, "far: the new code segment's limit may be checked after pushing" },
@@ -117,17 +118,28 @@ static bool is_far(const ZydisDisassembledInstruction *in)
 	return !transfer || in->info.meta.branch_type == ZYDIS_BRANCH_TYPE_FAR;
 }
 
+/* Decodes what it faulted at, out of memory: it may have come there by a strange way. */
+static bool instruction_at(const struct seq *q, const struct outcome *o, ZydisDisassembledInstruction *in)
+{
+	i64 at = image_offset(o->state.rip + seq_cs_base(q));
+	ZydisMachineMode mode = seq_machine_mode(q);
+
+	if (o->state.sel[SEG_CS] == 0x23)
+		mode = ZYDIS_MACHINE_MODE_LEGACY_32;
+	return at >= 0 && ZYAN_SUCCESS(ZydisDisassembleIntel(mode, 0, o->image + at, IMAGE_SIZE - (u64)at, in));
+}
+
 void tolerate(const struct seq *q, struct outcome *native, struct outcome *guest)
 {
-	ZydisMachineMode mode = seq_machine_mode(q);
-	int at = seq_item_at(q, native->state.rip);
 	ZydisDisassembledInstruction in;
 	const struct tolerated *t;
 	u64 cr2 = native->cr2;
 
-	if (seq_ended(q, native) || at < 0 || at >= (int)q->n || native->state.rip != guest->state.rip)
+	if (seq_ended(q, native) || !instruction_at(q, native, &in))
 		return;
-	if (!ZYAN_SUCCESS(ZydisDisassembleIntel(mode, 0, q->code + q->at[at], q->item[at].len, &in)))
+	if (in.info.mnemonic == ZYDIS_MNEMONIC_INT1 && native->vec == EXC_DB && guest->vec == EXC_DB)
+		guest->state.rip = native->state.rip;
+	if (native->state.rip != guest->state.rip)
 		return;
 	t = row_of(ZydisMnemonicGetString(in.info.mnemonic));
 	if (!t)
