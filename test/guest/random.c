@@ -15,7 +15,8 @@ const char test_name[] = "random";
 #define SEL_UCODE16 (SEL_SPARE + 3)
 
 static u64 state;
-static u8 fx[512] __attribute__((aligned(16))), start_fx[512] __attribute__((aligned(16)));
+static u8 fx[1024] __attribute__((aligned(64))), start_fx[1024] __attribute__((aligned(64)));
+static bool avx;
 static bool timed_out, trace;
 static u64 start_data[4 * 512];
 
@@ -59,7 +60,7 @@ static const u8 useful[] = {
 	0x01, 0x03, 0x29, 0x2b, 0x31, 0x33, 0x39, 0x3b, 0x50, 0x58, 0x69, 0x6b, 0x70, 0x74, 0x75, 0x7c,
 	0x81, 0x83, 0x85, 0x86, 0x87, 0x88, 0x89, 0x8a, 0x8b, 0x8d, 0x98, 0xa4, 0xa5, 0xaa, 0xab, 0xae,
 	0xb0, 0xb8, 0xc0, 0xc1, 0xc6, 0xc7, 0xd1, 0xd3, 0xd8, 0xd9, 0xdb, 0xdd, 0xe2, 0xeb, 0xf6, 0xf7,
-	0xfe, 0xff, 0x66, 0xf2, 0xf3, 0xf0, 0x0f, 0x0f, 0x0f, 0x0f, 0x48, 0x48, 0x4c, 0x41, 0x67, 0x99,
+	0xfe, 0xc5, 0xff, 0xc5, 0xc4, 0x66, 0xf2, 0xf3, 0xf0, 0x0f, 0x0f, 0x0f, 0x0f, 0x48, 0x48, 0x4c, 0x41, 0x67, 0x99,
 };
 
 static void make_code(u8 *p, unsigned n)
@@ -96,6 +97,23 @@ static bool timer_hook(struct frame *f)
 	return false;
 }
 
+static void vectors_load(void)
+{
+	if (avx)
+		asm volatile("xrstor64 (%0)" : : "r"(start_fx), "a"(7), "d"(0) : "memory");
+	else
+		asm volatile("fxrstor64 (%0)" : : "r"(start_fx) : "memory");
+}
+
+static void vectors_save(void)
+{
+	memset(fx, 0, sizeof(fx));
+	if (avx)
+		asm volatile("xsave64 (%0)" : : "r"(fx), "a"(7), "d"(0) : "memory");
+	else
+		asm volatile("fxsave64 (%0)" : : "r"(fx) : "memory");
+}
+
 static void prepare(void)
 {
 	unsigned i;
@@ -108,7 +126,15 @@ static void prepare(void)
 	*(u32 *)(fx + 24) = 0x1f80;
 	for (i = 160; i < 416; i++)
 		fx[i] = i * 31;
+	*(u64 *)(fx + 512) = 7;
+	for (i = 576; i < 832; i++)
+		fx[i] = i * 37;
 	memcpy(start_fx, fx, sizeof(fx));
+	avx = cpuid(1, 0).c & 1 << 26 && cpuid(1, 0).c & 1 << 28;
+	if (avx) {
+		cr4_set(cr4_get() | CR4_OSXSAVE);
+		asm volatile("xsetbv" : : "c"(0), "a"(7), "d"(0));
+	}
 }
 
 /* user_enter() with the registers that it does not load zero. */
@@ -155,9 +181,10 @@ static u64 digest_case(void)
 	mix(&h, last.bp);
 	mix(&h, last.r8 ^ last.r9 * 3 ^ last.r10 * 5 ^ last.r11 * 7);
 	mix(&h, last.r12 ^ last.r13 * 3 ^ last.r14 * 5 ^ last.r15 * 7);
-	asm volatile("fxsave64 (%0)" : : "r"(fx) : "memory");
+	vectors_save();
 	mix_bytes(&h, fx + 32, 128);
 	mix_bytes(&h, fx + 160, 256);
+	mix_bytes(&h, fx + 576, 256);
 	mix_changes(&h);
 	return h;
 }
@@ -182,7 +209,8 @@ static void show(void)
 	mix_bytes(&x, fx + 32, 128);
 	note("  x87", x);
 	mix_bytes(&x, fx + 160, 256);
-	note("  xmm", x);
+	mix_bytes(&x, fx + 576, 256);
+	note("  vectors", x);
 	mix_changes(&x);
 	note("  memory", x);
 }
@@ -214,7 +242,7 @@ static void cases(const char *mode, u64 cs, u64 ds, u64 code, u64 data, u64 seed
 		memset((void *)CODE, 0, 4096);
 		make_code((u8 *)(u64)CODE, 4 + (rnd() & 31));
 		memcpy((void *)DATA, start_data, sizeof(start_data));
-		asm volatile("fxrstor64 (%0)" : : "r"(start_fx) : "memory");
+		vectors_load();
 		run(cs, ds, code, data);
 		h = digest_case();
 		if (trace)
