@@ -271,11 +271,12 @@ enum step op_bound(struct soft_vcpu *s, const struct insn *in)
 	struct vcpu *v = cpu_of(s);
 	unsigned size = in->opsize;
 	i64 index = (i64)size_sext(v->gpr[in->reg], size), low, high;
-	u64 pair = 0;
+	u64 pair = 0, lin;
 
 	if (in_64bit(v) || !in->is_mem)
 		return fault_ud(s);
-	if (op_read(s, in, &pair, size * 2))
+	if (seg_linear(s, in->seg, insn_ea(v, in), size * 2, ACC_R, &lin) || lin_align(s, lin, size) ||
+	    lin_read(s, lin, &pair, size * 2, acc_data(v) | ACC_ANY_ALIGNMENT))
 		return STEP_FAULT;
 	low = (i64)size_sext(pair, size);
 	high = (i64)size_sext(pair >> size * 8, size);
