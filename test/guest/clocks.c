@@ -70,7 +70,7 @@ static void against_pit(void)
 
 	if (cpuid(0x40000001, 0).a & 1 << 3)
 		wrmsr(0x4b564d01, (u64)&pv | 1);
-	for (tries = 0; tries < 5; tries++) {
+	for (tries = 0; tries < 20; tries++) {
 		wait_pit();
 		start = pit_count();
 		tsc = rdtsc();
