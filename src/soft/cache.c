@@ -193,6 +193,9 @@ void exit_link(struct soft *so, struct exit *x, struct block *to)
 		return;
 	x->target = to;
 	x->next = to->incoming;
+	x->back = &to->incoming;
+	if (x->next)
+		x->next->back = &x->next;
 	to->incoming = x;
 	patch(so, x->jmp, x->checked || to->crosses ? to->checked : to->entry);
 }
@@ -205,11 +208,9 @@ static void exit_unlink(struct soft *so, struct exit *x)
 
 static void incoming_remove(struct exit *x)
 {
-	struct exit **p = &x->target->incoming;
-
-	while (*p != x)
-		p = &(*p)->next;
-	*p = x->next;
+	*x->back = x->next;
+	if (x->next)
+		x->next->back = x->back;
 }
 
 /* ---- code pages ---- */
@@ -243,11 +244,37 @@ static u64 piece(const struct block *b, unsigned i, gpa_t *at)
 	return i ? b->len - room : b->crosses ? room : b->len;
 }
 
+/* Is b in the list of its second page? Not when that is its first again, or no memory. */
+static bool has_second(const struct soft *so, const struct block *b)
+{
+	return b->crosses && (b->gpa.at ^ b->gpa2.at) >> GUEST_PAGE_SHIFT &&
+	       mem_host(so->en.config.mem, b->gpa2, 1);
+}
+
+/* Which of its pages is this to b? */
+static unsigned page_index(const struct block *b, u64 pfn)
+{
+	return b->gpa.at >> GUEST_PAGE_SHIFT != pfn;
+}
+
+/* The pieces of page pfn that b was made from. */
+static u64 chunks_in(const struct block *b, u64 pfn)
+{
+	u64 ret = 0;
+
+	for (unsigned i = 0; i <= b->crosses; i++) {
+		gpa_t at;
+		u64 len = piece(b, i, &at);
+
+		if (at.at >> GUEST_PAGE_SHIFT == pfn)
+			ret |= chunks_of(at.at, len);
+	}
+	return ret;
+}
+
 static void page_add(struct soft *so, struct block *b, unsigned i)
 {
-	gpa_t at;
-	u64 len = piece(b, i, &at);
-	u64 pfn = at.at >> GUEST_PAGE_SHIFT;
+	u64 pfn = (i ? b->gpa2.at : b->gpa.at) >> GUEST_PAGE_SHIFT;
 	struct code_page *p = so->page[pfn];
 	bool fresh;
 
@@ -257,8 +284,11 @@ static void page_add(struct soft *so, struct block *b, unsigned i)
 	}
 	fresh = !p->first;
 	b->page_next[i] = p->first;
+	b->page_back[i] = &p->first;
+	if (p->first)
+		p->first->page_back[page_index(p->first, pfn)] = &b->page_next[i];
 	p->first = b;
-	p->chunks |= chunks_of(at.at, len);
+	p->chunks |= chunks_in(b, pfn);
 	if (fresh) {
 		u64 host = (u64)(uintptr_t)mem_host(so->en.config.mem,
 						    GPA(pfn << GUEST_PAGE_SHIFT), 1);
@@ -268,30 +298,20 @@ static void page_add(struct soft *so, struct block *b, unsigned i)
 	}
 }
 
-static struct block **page_link(struct block *b, u64 pfn)
+static struct block *page_next(const struct block *b, u64 pfn)
 {
-	return &b->page_next[b->gpa.at >> GUEST_PAGE_SHIFT != pfn];
+	return b->page_next[page_index(b, pfn)];
 }
 
-static void page_remove(struct soft *so, struct block *b, unsigned i)
+/* The page's chunks may then be more than its blocks have: page_written() finds out. */
+static void page_remove(struct block *b, unsigned i)
 {
-	gpa_t at;
-	u64 len = piece(b, i, &at);
-	u64 pfn = at.at >> GUEST_PAGE_SHIFT;
-	struct code_page *p = so->page[pfn];
-	struct block **link = &p->first;
+	u64 pfn = (i ? b->gpa2.at : b->gpa.at) >> GUEST_PAGE_SHIFT;
+	struct block *next = b->page_next[i];
 
-	(void)len;
-	while (*link != b)
-		link = page_link(*link, pfn);
-	*link = *page_link(b, pfn);
-	p->chunks = 0;
-	for (struct block *o = p->first; o; o = *page_link(o, pfn)) {
-		bool second = o->gpa.at >> GUEST_PAGE_SHIFT != pfn;
-
-		len = piece(o, second, &at);
-		p->chunks |= chunks_of(at.at, len);
-	}
+	*b->page_back[i] = next;
+	if (next)
+		next->page_back[page_index(next, pfn)] = b->page_back[i];
 }
 
 void cache_add(struct soft *so, struct region *r, struct block *b)
@@ -302,7 +322,7 @@ void cache_add(struct soft *so, struct region *r, struct block *b)
 	b->hash_next = so->hash[h];
 	so->hash[h] = b;
 	page_add(so, b, 0);
-	if (b->crosses)
+	if (has_second(so, b))
 		page_add(so, b, 1);
 }
 
@@ -333,18 +353,22 @@ void block_drop(struct soft *so, struct block *b)
 			incoming_remove(&b->exits[i]);
 			exit_unlink(so, &b->exits[i]);
 		}
-	page_remove(so, b, 0);
-	if (b->crosses)
-		page_remove(so, b, 1);
+	page_remove(b, 0);
+	if (has_second(so, b))
+		page_remove(b, 1);
 	jump_cache_forget(so, b);
 }
 
 static bool overlaps(const struct block *b, u64 pfn, u64 at, u64 len)
 {
-	gpa_t start;
-	u64 n = piece(b, b->gpa.at >> GUEST_PAGE_SHIFT != pfn, &start);
+	for (unsigned i = 0; i <= b->crosses; i++) {
+		gpa_t start;
+		u64 n = piece(b, i, &start);
 
-	return at < start.at + n && start.at < at + len;
+		if (start.at >> GUEST_PAGE_SHIFT == pfn && at < start.at + n && start.at < at + len)
+			return true;
+	}
+	return false;
 }
 
 static bool page_written(struct soft *so, u64 pfn, u64 at, u64 len)
@@ -354,10 +378,13 @@ static bool page_written(struct soft *so, u64 pfn, u64 at, u64 len)
 
 	if (!p || !(p->chunks & chunks_of(at, len)))
 		return false;
+	p->chunks = 0;
 	for (struct block *b = p->first, *next; b; b = next) {
-		next = *page_link(b, pfn);
-		if (!overlaps(b, pfn, at, len))
+		next = page_next(b, pfn);
+		if (!overlaps(b, pfn, at, len)) {
+			p->chunks |= chunks_in(b, pfn);
 			continue;
+		}
 		block_drop(so, b);
 		so->smc++;
 		any = true;

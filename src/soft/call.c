@@ -6,6 +6,7 @@
 
 void soft_deliver(struct soft_vcpu *s, enum intr_kind kind, const struct fault *f)
 {
+	s->budget--; /* time goes on even where every instruction faults */
 	s->v.stats.n[kind == INTR_EXTERNAL ? STAT_irq : STAT_exception]++;
 	if (kind == INTR_EXCEPTION && f->vec == EXC_PF)
 		s->v.stats.n[STAT_page_fault]++;
@@ -21,6 +22,7 @@ void soft_deliver_fault(struct soft_vcpu *s)
 	s->inhibit = s->ss_shadow = false;
 	soft_deliver(s, INTR_EXCEPTION, &f);
 }
+
 /* ---- instructions done in C ---- */
 
 /* Vector instructions while CR0.TS, CR0.EM or CR4.OSFXSR say no. SDM 3A 2.5, tables 2-2 and 2-3. */
@@ -46,7 +48,7 @@ static enum step insn_run(struct soft_vcpu *s, const struct insn *in)
 	s->v.stats.n[STAT_helper]++;
 	s->v.rip = in->pc;
 	s->insn_left = in->left;
-	if (in->vector && (s->mode & M_FPU_TRAP))
+	if (in->asks_fpu)
 		return fpu_check(s, in);
 	if (!in->row)
 		return fault_ud(s);

@@ -576,7 +576,7 @@ bool decode(struct dinsn *d, const u8 *bytes, unsigned room, u64 pc, u32 mode)
 		vex_narrow(d);
 	fill_insn(d, &z, pc);
 	d->row = row_of[z.mnemonic];
-	d->vector = d->in.vector = is_vector(&z);
+	d->vector = is_vector(&z);
 	d->aligned = wants_alignment(d, &z);
 	d->in.x87 = z.meta.isa_ext == ZYDIS_ISA_EXT_X87 || z.meta.category == ZYDIS_CATEGORY_X87_ALU;
 	d->waits = (d->in.x87 && z.mnemonic != MN(FNSTCW) && z.mnemonic != MN(FNSTSW)) || d->in.mmx;
@@ -592,7 +592,8 @@ bool decode(struct dinsn *d, const u8 *bytes, unsigned room, u64 pc, u32 mode)
 		d->action = A_UD;
 	if ((d->action == A_CALL || d->action == A_END) && !d->row)
 		d->action = A_UD;
-	if (d->vector && (mode & M_FPU_TRAP) && d->action != A_UD)
+	d->in.asks_fpu = d->vector && (mode & M_FPU_TRAP) && d->action != A_UD;
+	if (d->in.asks_fpu)
 		d->action = A_END;
 	return true;
 }

@@ -32,7 +32,8 @@ struct insn {
 	u8 vvvv;      /* VEX.vvvv as a register number 0..15 */
 	u8 vlen;      /* bytes of a vector: 16 or 32 (VEX.L); 0 without VEX */
 	bool has_modrm, is_mem, lock, rex;
-	bool vector, x87, mmx; /* subject to CR0.TS and the like */
+	bool asks_fpu; /* its block was made while CR0 or CR4 might forbid it */
+	bool x87, mmx; /* subject to CR0.TS and the like */
 	bool wide;    /* REX.W or VEX.W */
 };
 

@@ -184,7 +184,7 @@ struct soft_vcpu {
 /* One way out of a block to a known guest rip. */
 struct exit {
 	struct block *owner, *target; /* target NULL: not linked */
-	struct exit *next;            /* in target's list of incoming links */
+	struct exit *next, **back;    /* in target's list of incoming links; back: what points here */
 	u64 pc;
 	u32 mode;
 	u32 jmp;     /* offset in the cache of the rel32 to patch */
@@ -211,7 +211,8 @@ enum {
 };
 
 struct block {
-	struct block *hash_next, *page_next[2];
+	struct block *hash_next;
+	struct block *page_next[2], **page_back[2]; /* in its pages' lists of blocks */
 	u64 pc, cs_base;
 	u32 cs_limit;    /* outside 64-bit mode */
 	gpa_t gpa, gpa2; /* gpa2: second page of an instruction that crosses, else 0 */
