@@ -21,7 +21,16 @@ fi
 top=$(mktemp -d "${TMPDIR:-/tmp}/pandok-test.XXXXXX") || exit 1
 chmod 755 "$top"
 trap 'rm -rf "$top"' EXIT
-trap 'trap - TERM; kill 0; exit 130' INT TERM
+trap 'stop' INT TERM
+
+# A folder's run is a process group of its own, so it is told by name.
+stop() {
+	for pid in "$top"/*.pid; do
+		[ ! -e "$pid" ] || kill "$(cat "$pid")" 2>/dev/null
+	done
+	wait
+	exit 130
+}
 
 # Tests run a copy that an unprivileged user can reach wherever the tree lies.
 B=${B:-build} SAN=${SAN:-}
@@ -52,8 +61,11 @@ run_folder() {
 	[ "$tier" = soak ] && limit=36000
 	began=$(date +%s)
 	{
-		timeout -k 10 "${limit:-300}" "test/$1/run" "$tier" </dev/null
+		timeout -k 10 "${limit:-300}" "test/$1/run" "$tier" </dev/null &
+		echo $! >"$top/$1.pid"
+		wait $!
 		echo $? >"$top/$1.status"
+		rm -f "$top/$1.pid"
 	} | relay "$1"
 	status=$(cat "$top/$1.status")
 	if [ "$status" = 124 ] || [ "$status" = 137 ]; then
@@ -78,11 +90,8 @@ keep() {
 for group; do
 	for folder in $(echo "$group" | tr + ' '); do
 		[ -x "test/$folder/run" ] || continue
-		if [ "$group" != "$folder" ] && [ "$(nproc)" -gt 1 ]; then
-			run_folder "$folder" &
-		else
-			run_folder "$folder"
-		fi
+		run_folder "$folder" &
+		[ "$group" != "$folder" ] && [ "$(nproc)" -gt 1 ] || wait
 	done
 	wait
 done
