@@ -437,12 +437,3 @@ struct region *cache_room(struct soft *so)
 	}
 	return r;
 }
-
-void cache_clear(struct soft *so)
-{
-	spin_lock(&so->lock);
-	for (unsigned i = 0; i < REGIONS; i++)
-		region_drop(so, i);
-	so->present = 0;
-	spin_unlock(&so->lock);
-}

@@ -96,7 +96,6 @@ struct space {
 enum exit_kind {
 	X_LINK,   /* T0: struct exit to be linked */
 	X_JUMP,   /* T0: guest rip */
-	X_INSN,   /* T0: struct insn to be done in C; it ends its block */
 	X_STATE,  /* vcpu is complete already (fault or end noted by C) */
 	X_BUDGET, /* T0: guest rip; deterministic: not enough instructions left for the block */
 };
@@ -171,7 +170,6 @@ struct soft_vcpu {
 	const struct site *site; /* what soft_state_at() found */
 	u16 site_left;       /* instructions of its block from there on */
 	bool left;           /* the present block was dropped or the mode changed: go to the dispatcher */
-	bool in_code;        /* translated code may be on the stack */
 	u64 icount_end;      /* icount = icount_end - budget */
 	u64 next_digest, next_tick;
 	bool called_out;     /* something outside the engine was called since deterministic_turn() */
@@ -349,7 +347,6 @@ void *cache_alloc(struct region *r, size_t size);
 /* Make b findable and its pages code pages. Lock held. */
 void cache_add(struct soft *so, struct region *r, struct block *b);
 void block_drop(struct soft *so, struct block *b);
-void cache_clear(struct soft *so);
 /* The block whose code holds host address pc, or NULL. */
 struct block *cache_block_at(struct soft *so, u64 host_pc);
 const struct site *block_site(const struct block *b, u32 at);

@@ -173,8 +173,6 @@ static void make_call(struct emit *e, struct thunks *t)
 /* T0: struct insn. An instruction that ends its block, done in C; it answers where to go on. */
 static void make_insn_end(struct emit *e, struct thunks *t)
 {
-	u32 leave;
-
 	t->insn_end = emit_off(e);
 	homes_store(e);
 	emit_load(e, H_RDI, M_GS(OFF(self)));
@@ -182,8 +180,7 @@ static void make_insn_end(struct emit *e, struct thunks *t)
 	to_c_stack(e);
 	call_c(e, (const void *)soft_end);
 	emit_op_reg(e, 0x85, true, H_RAX, H_RAX);
-	leave = emit_jcc(e, 4, t->state);
-	(void)leave;
+	emit_jcc(e, 4, t->state);
 	emit_store(e, M_GS(OFF(scratch)), H_RAX);
 	emit_load(e, H_RSP, M_GS(OFF(ras_rsp)));
 	homes_load(e);

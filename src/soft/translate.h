@@ -138,7 +138,6 @@ struct tr {
 	struct regs regs;
 	u16 pinned;            /* host registers the present instruction uses */
 	unsigned now;          /* present instruction */
-	bool sti_before;
 	struct stub stub[STUBS];
 	unsigned nstubs;
 	struct site site[SITES];
@@ -146,7 +145,6 @@ struct tr {
 	u64 map[256];
 	unsigned nmaps;
 	struct exit exit[EXITS];
-	u32 exit_stub_at[EXITS];
 	unsigned nexits;
 };
 
