@@ -34,6 +34,13 @@ struct vm_config {
 	/* A digest of the processor's state after icount instructions. The vCPU's thread. */
 	void (*digest)(void *ctx, u64 icount, u64 digest, u64 rip);
 	void *digest_ctx;
+	/*
+	 * Something happened on vCPU cpu (text says what, in a sentence). The machine is stopped as by
+	 * vm_pause() and goes on, or ends, when this is back. A thread of the machine's own. NULL: not
+	 * asked for.
+	 */
+	void (*event)(void *ctx, enum vm_event ev, unsigned cpu, const char *text);
+	void *event_ctx;
 };
 
 /* How a run ended; cli turns it into the exit status. */
@@ -75,6 +82,24 @@ size_t vm_serial_in(struct vm *vm, unsigned i, const u8 *buf, size_t len);
 
 /* vm_serial_break - a break condition on port i's line: Linux's magic SysRq. Any thread but a vCPU's. */
 void vm_serial_break(struct vm *vm, unsigned i);
+
+/*
+ * vm_pause/vm_resume - stop every vCPU outside run() with its state in struct vcpu, and guest time
+ * with them; counted, so that several may ask. Back when they all stand. Any thread but a vCPU's.
+ */
+void vm_pause(struct vm *vm);
+void vm_resume(struct vm *vm);
+
+/* For who has paused the machine. */
+unsigned vm_ncpus(const struct vm *vm);
+struct vcpu *vm_vcpu(struct vm *vm, unsigned i);
+void vm_vcpu_changed(struct vm *vm, unsigned i); /* registers in struct vcpu were written */
+struct mem *vm_mem(struct vm *vm);
+/* vm_breaks - as engine_ops.breaks. */
+MUST_CHECK int vm_breaks(struct vm *vm, const struct engine_break *b, unsigned n, struct err *e);
+
+/* What may be worth a look from outside. */
+enum vm_event { VM_EV_PANIC, VM_EV_OOPS, VM_EV_TRIPLE_FAULT, VM_EV_WEDGED, VM_EV_WATCHDOG, VM_EV_BREAK };
 
 void vm_stats(struct vm *vm, struct stats *ret); /* of all vCPUs together; any thread */
 

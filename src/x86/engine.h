@@ -49,6 +49,16 @@ enum run_exit {
 	RUN_HALT,     /* hlt; the run loop sleeps until an event, then calls run() again */
 	RUN_SHUTDOWN, /* triple fault */
 	RUN_ERROR,    /* the engine gives up; engine_error() says why */
+	RUN_DEBUG,    /* what a debugger asked for; v->debug_hit says what */
+};
+
+/* What a debugger asks to stop at. The guest cannot see it. */
+enum break_kind { BREAK_EXEC, BREAK_WRITE, BREAK_ACCESS };
+#define ENGINE_BREAKS 64
+struct engine_break {
+	enum break_kind kind;
+	u8 len; /* bytes watched: 1, 2, 4, 8, aligned; EXEC: ignored */
+	gva_t at; /* linear, in any address space */
 };
 
 struct engine {
@@ -75,6 +85,13 @@ struct engine_ops {
 	void (*reset)(struct engine *en);
 	void (*irq_line)(struct engine *en, unsigned gsi, bool level); /* irqchip only */
 	void (*msi)(struct engine *en, u64 address, u32 data);         /* irqchip only */
+	/*
+	 * Stop at these from now on, and at no others: run() comes back with RUN_DEBUG before an
+	 * EXEC one, after the instruction that did the access of the others. Going on from an EXEC
+	 * one does not stop at it again. vCPUs are outside run(). -ENOSPC with a sentence.
+	 * v->debug_step, set for a vCPU outside run(): come back after one instruction.
+	 */
+	int (*breaks)(struct engine *en, const struct engine_break *b, unsigned n, struct err *e);
 	u64 (*icount)(struct vcpu *v); /* deterministic: instructions retired; else NULL or 0 */
 };
 

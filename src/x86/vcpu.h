@@ -48,6 +48,8 @@ enum {
 	EV_SYNC = 1 << 5, /* another vCPU waits for this one at a block boundary */
 };
 
+enum { DEBUG_STEPPED, DEBUG_BREAK }; /* vcpu.debug_hit */
+
 #define XSAVE_SIZE 4096 /* room for every component we expose */
 
 struct vcpu {
@@ -73,6 +75,8 @@ struct vcpu {
 	u64 tsc_adjust;
 	u64 msr_plain[MSR_PLAIN_N];
 
+	bool debug_step;   /* a debugger's: run() comes back after one instruction */
+	u8 debug_hit;      /* why RUN_DEBUG: DEBUG_STEPPED, or DEBUG_BREAK + number of the break */
 	unsigned index; /* also the local APIC id */
 	_Atomic u32 events;  /* EV_ bits; also the word a halted vCPU sleeps on */
 	_Atomic u8 state;    /* enum vcpu_state */
