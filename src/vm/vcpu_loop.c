@@ -158,6 +158,7 @@ static void run(struct vm *vm, struct vcpu *v)
 
 	switch (vm->ops->run(v, &e)) {
 	case RUN_EVENT:
+	case RUN_DEBUG: /* nobody sets a breakpoint yet */
 		break;
 	case RUN_HALT:
 		v->state = VCPU_HALTED;

@@ -8,6 +8,9 @@
 
 enum vm_engine { VM_ENGINE_AUTO, VM_ENGINE_SOFT, VM_ENGINE_KVM };
 
+/* What may be worth a look from outside. */
+enum vm_event { VM_EV_PANIC, VM_EV_OOPS, VM_EV_TRIPLE_FAULT, VM_EV_WEDGED, VM_EV_WATCHDOG, VM_EV_BREAK };
+
 /* Where a serial port's bytes go and come from; in cli or a back end. */
 struct serial_backend {
 	void (*put)(struct serial_backend *b, u8 byte); /* from the guest; any thread, must not block */
@@ -97,9 +100,6 @@ void vm_vcpu_changed(struct vm *vm, unsigned i); /* registers in struct vcpu wer
 struct mem *vm_mem(struct vm *vm);
 /* vm_breaks - as engine_ops.breaks. */
 MUST_CHECK int vm_breaks(struct vm *vm, const struct engine_break *b, unsigned n, struct err *e);
-
-/* What may be worth a look from outside. */
-enum vm_event { VM_EV_PANIC, VM_EV_OOPS, VM_EV_TRIPLE_FAULT, VM_EV_WEDGED, VM_EV_WATCHDOG, VM_EV_BREAK };
 
 void vm_stats(struct vm *vm, struct stats *ret); /* of all vCPUs together; any thread */
 
