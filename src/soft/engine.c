@@ -166,7 +166,7 @@ static void soft_put_state(struct vcpu *v)
 	struct soft_vcpu *s = soft_of(v);
 
 	soft_tlb_flush(s, true);
-	s->inhibit = s->exiting = false;
+	s->exiting = false;
 	s->ras_reset = true;
 	s->mode = ~0u;
 	soft_mode_changed(s);

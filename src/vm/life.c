@@ -33,7 +33,7 @@ static void send_home(struct vm *vm)
 {
 	atomic_store(&vm->leave, true);
 	vm_post_all(vm, EV_STOP);
-	pthread_cond_signal(&vm->changed);
+	pthread_cond_broadcast(&vm->changed);
 }
 
 /*L:600 Why a run ends
@@ -85,7 +85,7 @@ void vm_panicked(struct vm *vm, const char *text)
 	} else if (!vm->panic_text[0]) {
 		snprintf(vm->panic_text, sizeof(vm->panic_text), "%s", text);
 	}
-	pthread_cond_signal(&vm->changed);
+	pthread_cond_broadcast(&vm->changed);
 	pthread_mutex_unlock(&vm->lock);
 }
 
@@ -94,7 +94,7 @@ static void panic_news(struct vm *vm, bool over)
 {
 	pthread_mutex_lock(&vm->lock);
 	vm->panicked = vm->panic_over = over;
-	pthread_cond_signal(&vm->changed);
+	pthread_cond_broadcast(&vm->changed);
 	pthread_mutex_unlock(&vm->lock);
 }
 
@@ -292,6 +292,7 @@ static void reboot(struct vm *vm)
 	struct err e;
 
 	LOG(vm, INFO, "reset: %s", vm->reset_how);
+	vm_enter_unpaused(vm);
 	pthread_mutex_lock(&vm->lock);
 	vm->reset_wanted = false;
 	pthread_mutex_unlock(&vm->lock);
@@ -300,6 +301,7 @@ static void reboot(struct vm *vm)
 	board_reset(vm->board);
 	if (vm_load(vm, &e))
 		vm_stop(vm, VM_ERROR, "reboot: %s", e.text);
+	vm_leave(vm);
 }
 
 enum vm_end vm_run(struct vm *vm, struct err *e)

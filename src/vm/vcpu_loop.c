@@ -24,7 +24,8 @@ static void wait_for_consoles(struct vm *vm)
 	for (unsigned i = 0; i < ARRAY_SIZE(vm->port); i++) {
 		struct serial_backend *b = vm->port[i].to;
 
-		while (b && b->full && b->full(b) && !atomic_load(&vm->leave))
+		while (b && b->full && b->full(b) && !atomic_load(&vm->leave) &&
+		       !atomic_load(&vm->pausing))
 			nanosleep(&pause, NULL);
 	}
 	atomic_store(&vm->throttled, false);
@@ -181,11 +182,13 @@ void *vm_vcpu_main(void *arg)
 
 	snprintf(name, sizeof(name), "vcpu%u", v->index);
 	pthread_setname_np(pthread_self(), name);
+	vm_enter(vm);
 	for (;;) {
 		/* Cleared before the look: a stop that is posted now ends the next sleep or run. */
 		clear_events(v, EV_STOP);
+		vm_stand(vm, r);
 		if (atomic_load(&vm->leave))
-			return NULL;
+			break;
 		wait_for_consoles(vm);
 		take_events(vm, v);
 		/* An engine with interrupt controllers of its own also starts the other processors. */
@@ -198,4 +201,7 @@ void *vm_vcpu_main(void *arg)
 			run(vm, v);
 		}
 	}
+	vm->ops->get_state(v); /* for who looks at it afterwards */
+	vm_leave(vm);
+	return NULL;
 }

@@ -104,6 +104,7 @@ int vm_new(const struct vm_config *c, struct vm **ret, struct err *e)
 		return err_set(e, -ENOMEM, "out of memory");
 	vm->config = *c;
 	pthread_mutex_init(&vm->lock, NULL);
+	pthread_mutex_init(&vm->pause_lock, NULL);
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	pthread_cond_init(&vm->changed, &attr);
@@ -132,6 +133,7 @@ bool vm_free(struct vm *vm)
 	mem_free(vm->mem);
 	pthread_cond_destroy(&vm->changed);
 	pthread_mutex_destroy(&vm->lock);
+	pthread_mutex_destroy(&vm->pause_lock);
 	free(vm->vcpu);
 	free(vm->runner);
 	free(vm);

@@ -49,6 +49,12 @@ struct vm {
 	u64 panic_ns;
 	char panic_text[200];
 	unsigned ndead;          /* vCPUs that only an NMI, INIT or SIPI can wake */
+	unsigned nactive, nstanding; /* threads that may touch the guest; of these, in vm_stand() */
+	atomic_bool pausing;     /* changed under the lock: vCPUs stand */
+
+	pthread_mutex_t pause_lock; /* before the board's and lock */
+	unsigned pauses;
+	u64 paused_ns, paused_tsc;
 };
 
 /* A vCPU's thread. */
@@ -56,6 +62,7 @@ struct runner {
 	struct vm *vm;
 	struct vcpu *v;
 	pthread_t thread;
+	atomic_bool hit; /* its vCPU met a break and stands until somebody has heard of it */
 };
 
 /* engine_pick.c: ops for what c asks; note (size bytes) says why auto did not take KVM. */
@@ -74,6 +81,16 @@ void vm_post_all(struct vm *vm, u32 events);
 void vm_reset_request(struct vm *vm, const char *how);
 void vm_panicked(struct vm *vm, const char *text); /* the guest says that it panicked */
 void vm_port_init(struct vm *vm, unsigned i);
+
+/*
+ * pause.c: a thread that touches the guest's state says when it begins and ends, so that vm_pause()
+ * knows for whom to wait. vm_enter_unpaused waits for the end of a pause.
+ */
+void vm_enter(struct vm *vm);
+void vm_enter_unpaused(struct vm *vm);
+void vm_leave(struct vm *vm);
+/* At each turn of a vCPU's thread: wait while the machine is paused. */
+void vm_stand(struct vm *vm, struct runner *r);
 
 /* digest.c: a 64-bit digest of everything in v that the guest's program can see. */
 u64 vm_digest_of(const struct vcpu *v);

@@ -1,7 +1,9 @@
 /* vm_run.c - the life of a machine, with an engine and a board that only pretend.
- * @links src/base/err.c src/base/log.c src/base/stat.c src/vm/vm.c src/vm/life.c src/vm/vcpu_loop.c
- * @links src/vm/watch.c src/vm/digest.c src/vm/engine_pick.c src/mem/mem.c src/mem/find.c
+ * @links src/base/err.c src/base/log.c src/base/stat.c src/vm/vm.c src/vm/life.c src/vm/pause.c
+ * @links src/vm/vcpu_loop.c src/vm/watch.c src/vm/digest.c src/vm/engine_pick.c src/mem/mem.c src/mem/find.c
  * @links src/x86/vcpu.c src/x86/cpuid.c src/x86/tsc.c */
+#include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -23,11 +25,13 @@ struct board {
 	struct vcpu *const *v;
 	atomic_bool irq;
 	unsigned resets;
+	bool paused; /* guest time stands */
 };
 
 static struct script {
 	guest_fn guest;
 	unsigned loads;
+	atomic_uint turns;
 	struct board *board;
 } script;
 
@@ -68,6 +72,8 @@ int board_tables(struct board *b, gpa_t *ret, struct err *e)
 }
 
 void board_reset(struct board *b) { b->resets++; }
+void board_pause(struct board *b) { b->paused = true; }
+void board_resume(struct board *b) { b->paused = false; }
 bool board_unhalt(struct board *b, struct vcpu *v) { return !b && !v; }
 bool board_skip(struct board *b, struct vcpu *v) { return !b && !v; }
 void board_serial_break(struct board *b, unsigned i) { (void)b; (void)i; }
@@ -237,6 +243,14 @@ static enum run_exit talks(struct board *b, struct vcpu *v)
 	return RUN_EVENT;
 }
 
+static enum run_exit runs_on(struct board *b, struct vcpu *v)
+{
+	(void)v;
+	assert_false(b->paused);
+	script.turns++;
+	return RUN_EVENT;
+}
+
 /* ---- tests -------------------------------------------------------------------------------- */
 
 static struct vm *made(guest_fn guest, struct vm_config *c)
@@ -363,6 +377,49 @@ static void vm_waits_for_a_full_console(void **unused)
 	assert_true(vm_free(s.vm));
 }
 
+static void *run_main(void *arg)
+{
+	struct err e;
+
+	assert_int_equal(vm_run(arg, &e), VM_QUIT);
+	return NULL;
+}
+
+static void wait_for_turns(unsigned n)
+{
+	for (unsigned end = script.turns + n; (int)(end - script.turns) > 0;)
+		sched_yield();
+}
+
+static void vm_stands_still_while_paused(void **unused)
+{
+	struct vm_config c = { .ncpus = 3 };
+	struct vm *vm = made(runs_on, &c);
+	pthread_t thread;
+	unsigned turns;
+
+	(void)unused;
+	vm_pause(vm); /* before it runs, too */
+	pthread_create(&thread, NULL, run_main, vm);
+	vm_resume(vm);
+	for (unsigned i = 0; i < 100; i++) {
+		wait_for_turns(10);
+		vm_pause(vm);
+		vm_pause(vm);
+		vm_resume(vm); /* one of two: it stands on */
+		turns = script.turns;
+		assert_true(script.board->paused);
+		for (unsigned k = 0; k < 100; k++)
+			sched_yield();
+		assert_int_equal(script.turns, turns);
+		vm_resume(vm);
+	}
+	vm_pause(vm);
+	vm_stop(vm, VM_QUIT, "enough"); /* a paused machine can end */
+	pthread_join(thread, NULL);
+	assert_true(vm_free(vm));
+}
+
 static void vm_auto_says_why_not_kvm(void **unused)
 {
 	struct vm_config c = { .ram = MIB(2), .ncpus = 1 };
@@ -387,6 +444,7 @@ int main(void)
 		cmocka_unit_test(vm_panic_is_what_happened),
 		cmocka_unit_test(vm_halt_ends_by_interrupt),
 		cmocka_unit_test(vm_waits_for_a_full_console),
+		cmocka_unit_test(vm_stands_still_while_paused),
 		cmocka_unit_test(vm_auto_says_why_not_kvm),
 	};
 
