@@ -75,9 +75,14 @@ struct dev_field { /* what a snapshot saves and `info dev` shows */
 	u16 offset; /* in the state */
 	u16 size;   /* bytes; a multiple of the kind's */
 	u8 kind;
+	u16 n, stride; /* the member is in each of n structs, so many bytes apart; n 0: in one */
 };
 #define FIELD(type, member, k) \
-	{ #member, offsetof(struct type, member), sizeof(((struct type *)0)->member), FIELD_##k }
+	{ #member, offsetof(struct type, member), sizeof(((struct type *)0)->member), FIELD_##k, 0, 0 }
+#define FIELD_EACH(type, array, member, k) \
+	{ #array "." #member, offsetof(struct type, array[0].member), \
+	  sizeof(((struct type *)0)->array[0].member), FIELD_##k, \
+	  ARRAY_SIZE(((struct type *)0)->array), sizeof(((struct type *)0)->array[0]) }
 
 struct dev;
 struct dev_ops {
@@ -129,5 +134,6 @@ void bus_write(const struct bus *b, enum dev_space space, u64 at, unsigned size,
 #include "dev/apic.h"
 #include "dev/pc.h"
 #include "dev/pci.h"
+#include "dev/virtio.h"
 
 #endif

@@ -1,13 +1,14 @@
 /* pci.c - the PCI host bridge: configuration space by ports and by ECAM, and where BARs answer.
  * Source: PCI Local Bus 3.0 3.2.2.3, 6.2; PCI Express Base 7.2.2; Intel Q35 (82Q35 MCH) data sheet. */
 #include <errno.h>
+#include <linux/pci_regs.h>
 #include <string.h>
 
 #include "base/log.h"
 #include "dev/dev.h"
 
-enum { PCI_COMMAND = 4, PCI_STATUS = 6, PCI_BAR0 = 0x10, PCI_IRQ_LINE = 0x3c };
-enum { CMD_IO = 1, CMD_MEMORY = 2, CMD_MASTER = 4, CMD_INTX_OFF = 1 << 10, STATUS_INTX = 1 << 3 };
+enum { CMD_IO = PCI_COMMAND_IO, CMD_MEMORY = PCI_COMMAND_MEMORY, CMD_MASTER = PCI_COMMAND_MASTER,
+       CMD_INTX_OFF = PCI_COMMAND_INTX_DISABLE, STATUS_INTX = PCI_STATUS_INTERRUPT };
 enum { REGION_PORTS, REGION_ECAM };
 #define ADDRESS_ENABLE (1u << 31)
 #define Q35_PCIEXBAR 0x60
@@ -53,10 +54,10 @@ static u16 get16(const u8 *config, unsigned off)
 static struct dev_region bar_region(const struct pci_dev *p, unsigned n)
 {
 	const struct pci_bar *bar = &p->bar[n];
-	u64 at = pci_get32(p->config, PCI_BAR0 + 4 * n);
+	u64 at = pci_get32(p->config, PCI_BASE_ADDRESS_0 + 4 * n);
 
 	if (bar->wide)
-		at |= (u64)pci_get32(p->config, PCI_BAR0 + 4 * n + 4) << 32;
+		at |= (u64)pci_get32(p->config, PCI_BASE_ADDRESS_0 + 4 * n + 4) << 32;
 	return (struct dev_region){
 		.space = bar->io ? DEV_PIO : DEV_MMIO, .size_min = 1, .size_max = bar->io ? 4 : 8,
 		.base = at & ~(u64)(bar->io ? 3 : 15), .size = bar->size,
@@ -128,13 +129,15 @@ void pci_msi(struct pci_dev *p, u64 at, u32 data)
 		p->host->w.msi(p->host->w.ctx, at, data);
 }
 
-static u64 config_read(const struct pci *h, unsigned bdf, unsigned off, unsigned size)
+static u64 config_read(struct pci *h, unsigned bdf, unsigned off, unsigned size)
 {
-	const struct pci_dev *p = bdf & 7 || bdf >> 8 ? NULL : h->slot[bdf >> 3 & 31];
+	struct pci_dev *p = bdf & 7 || bdf >> 8 ? NULL : h->slot[bdf >> 3 & 31];
 	u64 val = 0;
 
 	if (!p)
 		return UINT64_MAX;
+	if (p->config_reading)
+		p->config_reading(p, off, size);
 	if (off + size <= PCI_CONFIG_SIZE)
 		memcpy(&val, p->config + off, size);
 	return val;
@@ -157,7 +160,7 @@ static void config_write(struct pci *h, unsigned bdf, unsigned off, unsigned siz
 		p->config[off + i] = (u8)((p->config[off + i] & ~mask) | (val >> i * 8 & mask));
 	}
 	if (touches(off, size, PCI_COMMAND, PCI_COMMAND + 2) ||
-	    touches(off, size, PCI_BAR0, PCI_BAR0 + 4 * PCI_BARS)) {
+	    touches(off, size, PCI_BASE_ADDRESS_0, PCI_BASE_ADDRESS_0 + 4 * PCI_BARS)) {
 		pci_remap(h);
 		intx_apply(p);
 	}
@@ -212,6 +215,19 @@ static void pci_write(struct dev *d, unsigned region, u64 offset, unsigned size,
 		config_write(h, (unsigned)(offset >> 12), offset & 0xfff, size, val);
 }
 
+unsigned pci_cap_add(struct pci_dev *p, u8 id, unsigned len)
+{
+	unsigned at = p->caps_end ? p->caps_end : PCI_STD_HEADER_SIZEOF;
+
+	BUG_ON(at + len > PCI_CONFIG_SIZE);
+	p->initial[p->last_cap ? p->last_cap + PCI_CAP_LIST_NEXT : PCI_CAPABILITY_LIST] = (u8)at;
+	p->initial[at] = id;
+	p->initial[PCI_STATUS] |= PCI_STATUS_CAP_LIST;
+	p->last_cap = (u8)at;
+	p->caps_end = (u8)((at + len + 3) & ~3u);
+	return at;
+}
+
 /* A BAR's address bits are writable down to its size, so that writing ones tells the size. */
 static void bar_prepare(struct pci_dev *p, unsigned n)
 {
@@ -221,10 +237,10 @@ static void bar_prepare(struct pci_dev *p, unsigned n)
 
 	if (!bar->size)
 		return;
-	pci_put32(p->initial, PCI_BAR0 + 4 * n, kind);
-	pci_put32(p->writable, PCI_BAR0 + 4 * n, (u32)mask);
+	pci_put32(p->initial, PCI_BASE_ADDRESS_0 + 4 * n, kind);
+	pci_put32(p->writable, PCI_BASE_ADDRESS_0 + 4 * n, (u32)mask);
 	if (bar->wide)
-		pci_put32(p->writable, PCI_BAR0 + 4 * n + 4, (u32)(mask >> 32));
+		pci_put32(p->writable, PCI_BASE_ADDRESS_0 + 4 * n + 4, (u32)(mask >> 32));
 }
 
 static void pci_prepare(struct pci *h, unsigned slot, struct pci_dev *p)
@@ -236,7 +252,7 @@ static void pci_prepare(struct pci *h, unsigned slot, struct pci_dev *p)
 		command |= p->bar[i].size ? p->bar[i].io ? CMD_IO : CMD_MEMORY : 0;
 	}
 	pci_put16(p->writable, PCI_COMMAND, command);
-	p->writable[PCI_IRQ_LINE] = 0xff;
+	p->writable[PCI_INTERRUPT_LINE] = 0xff;
 	memcpy(p->config, p->initial, sizeof(p->config));
 	p->slot = (u8)slot;
 	p->host = h;

@@ -220,7 +220,8 @@ static void check_fields(const struct dev_ops *ops)
 		unsigned unit = f->kind == FIELD_BYTES ? 1 : f->kind;
 
 		assert_int_equal(f->size % unit, 0);
-		assert_true(f->offset + f->size <= ops->state_size);
+		assert_true(f->offset + f->size + (f->n ? f->n - 1u : 0) * f->stride <=
+			    ops->state_size);
 		for (const struct dev_field *g = ops->fields; g < f; g++) {
 			assert_string_not_equal(g->name, f->name);
 			assert_true(g->offset + g->size <= f->offset ||
