@@ -130,6 +130,8 @@ static enum step decode_block(struct tr *t, const u8 *bytes, unsigned room)
 	for (t->n = 0; t->n < insn_limit(t);) {
 		struct dinsn *d = &t->in[t->n];
 
+		if (t->n && break_at(t->so, linear_of(t, pc)))
+			break;
 		if (!decode_within(&f, d, pc, end, t->mode)) {
 			if (t->n)
 				break; /* it starts a block of its own */

@@ -120,7 +120,7 @@ static bool must_leave(const struct soft_vcpu *s)
 {
 	return s->exiting || s->left || s->inhibit || s->again || s->one_mode || s->run_one ||
 	       s->v.events || (s->v.rflags & FL_TF) || (s->irq_waits && (s->v.rflags & FL_IF)) ||
-	       s->soft->single_step || s->soft->deterministic || (s->mode & M_CS_BASE);
+	       break_any(s) || s->soft->single_step || s->soft->deterministic || (s->mode & M_CS_BASE);
 }
 
 u64 soft_end(struct soft_vcpu *s, const struct insn *in)

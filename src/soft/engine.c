@@ -182,5 +182,6 @@ const struct engine_ops soft_ops = {
 	.kick = soft_kick,
 	.get_state = soft_get_state,
 	.put_state = soft_put_state,
+	.breaks = soft_breaks,
 	.icount = soft_icount,
 };

@@ -88,6 +88,9 @@ void soft_inhibit_ss(struct soft_vcpu *s);
 
 /* Is the guest stepped or watched, so that a repeated instruction pauses after each iteration? */
 bool soft_steps(struct soft_vcpu *s);
+/* FL_RF when returns set it. It lets one instruction pass its breakpoints: where there are none, it has
+ * done so at once. */
+u64 soft_rf(struct soft_vcpu *s);
 /* The present instruction is followed by a single-step trap only if TF is set when it has ended. */
 void soft_no_step(struct soft_vcpu *s);
 /* Ports were accessed: a breakpoint may be on them. */

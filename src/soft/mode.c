@@ -95,7 +95,7 @@ u32 soft_mode(const struct soft_vcpu *s)
 		m |= M_NO_AVX;
 	if (!(v->cr0 & CR0_PE) || (v->rflags & FL_VM))
 		m |= M_NO_VEX;
-	if (debug_on(v))
+	if (debug_on(v) || s->soft->nwatches)
 		m |= M_DEBUG;
 	if (v->cpl == 3 && (v->cr0 & CR0_AM) && (v->rflags & FL_AC))
 		m |= M_ALIGN;

@@ -245,6 +245,8 @@ static struct exit *turn(struct soft_vcpu *s, struct exit *x)
 	u64 drops = s->soft->drops, ret;
 	struct block *b;
 
+	if (unlikely(break_any(s)) && break_stops(s, &mode))
+		return NULL;
 	if (mode & M_ONE)
 		x = NULL;
 	b = find(s, mode);
@@ -305,8 +307,10 @@ enum run_exit soft_run(struct vcpu *v, struct err *e)
 	struct soft_vcpu *s = soft_of(v);
 	struct exit *x = NULL;
 	enum run_exit why = RUN_EVENT;
+	bool rf;
 
 	(void)e;
+	break_begin(s);
 	v->stats.n[STAT_exits]++;
 	for (;;) {
 		u64 rip = v->rip;
@@ -321,6 +325,11 @@ enum run_exit soft_run(struct vcpu *v, struct err *e)
 			why = s->exit_why;
 			break;
 		}
+		if (unlikely(s->debug_stop)) {
+			break_end(s);
+			why = RUN_DEBUG;
+			break;
+		}
 		if (s->soft->deterministic)
 			deterministic_turn(s);
 		if (take_events(s))
@@ -329,7 +338,10 @@ enum run_exit soft_run(struct vcpu *v, struct err *e)
 			continue;
 		if (v->rip != rip || !linkable(s, x))
 			x = NULL;
+		rf = v->rflags & FL_RF;
 		x = turn(s, x);
+		if (unlikely(break_any(s)))
+			break_turned(s, rf);
 	}
 	vec_save(s);
 	if (s->irq_waits)

@@ -165,6 +165,9 @@ struct soft_vcpu {
 	bool exiting, again, faulted, fault_waits, run_one;
 	bool ss_shadow, no_step, rf; /* debug exceptions and the present instruction: sys_debug.c */
 	u32 watch_hits;          /* of DR0 to DR3, since the last trap */
+	u64 break_hits;          /* of a debugger's watchpoints, since the last turn */
+	u64 break_pc;            /* linear, where a debugger was told that we stopped */
+	bool break_passed, debug_stop; /* break_pc is not stopped at again; RUN_DEBUG is due */
 	u32 one_mode;        /* M_ONE: the next instruction runs with vectors allowed */
 	u64 vec_mask;        /* state components that are switched */
 	const struct site *site; /* what soft_state_at() found */
@@ -291,6 +294,8 @@ struct soft {
 	unsigned nvcpus;
 	u64 slot_mode[MODE_SLOTS]; /* mode + 1 that uses this slice of the jump caches; 0 free */
 	bool single_step, deterministic;
+	struct engine_break breaks[ENGINE_BREAKS]; /* a debugger's */
+	unsigned nbreaks, nwatches; /* all of them, and those that are not BREAK_EXEC */
 	bool precise;            /* flags are right even where the program cannot see them */
 };
 
@@ -319,6 +324,21 @@ bool debug_on(const struct vcpu *v);
 bool debug_stops(struct soft_vcpu *s);
 bool debug_trap(struct soft_vcpu *s, bool tf, struct fault *ret);
 void debug_access(struct soft_vcpu *s, u64 lin, unsigned len, bool write);
+
+/* ---- breaks.c ---- */
+int soft_breaks(struct engine *en, const struct engine_break *b, unsigned n, struct err *e);
+bool break_at(const struct soft *so, u64 lin);
+void break_begin(struct soft_vcpu *s); /* run() begins */
+/* May the instruction at rip not run? If it may, *mode gets M_ONE as needed. */
+bool break_stops(struct soft_vcpu *s, u32 *mode);
+void break_turned(struct soft_vcpu *s, bool rf);
+void break_end(struct soft_vcpu *s); /* run() ends with RUN_DEBUG */
+void break_access(struct soft_vcpu *s, u64 lin, unsigned len, bool write);
+/* Does a debugger want anything of this vCPU? */
+static inline bool break_any(const struct soft_vcpu *s)
+{
+	return s->soft->nbreaks || s->v.debug_step;
+}
 
 /* ---- tlb.c, access.c ---- */
 /* A data access while M_DEBUG or M_ALIGN is on: watched, and #AC noted when not aligned. */

@@ -37,6 +37,8 @@ bool soft_steps(struct soft_vcpu *s)
 	return (s->v.rflags & FL_TF) || (s->mode & M_DEBUG);
 }
 
+u64 soft_rf(struct soft_vcpu *s) { return debug_on(&s->v) || s->soft->nbreaks ? FL_RF : 0; }
+
 void soft_no_step(struct soft_vcpu *s) { s->no_step = true; }
 
 void soft_inhibit_ss(struct soft_vcpu *s)
@@ -47,6 +49,7 @@ void soft_inhibit_ss(struct soft_vcpu *s)
 
 void debug_access(struct soft_vcpu *s, u64 lin, unsigned len, bool write)
 {
+	break_access(s, lin, len, write);
 	for (unsigned n = 0; n < 4; n++) {
 		enum watch w = watch_of(&s->v, n);
 

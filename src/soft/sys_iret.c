@@ -95,14 +95,11 @@ static void back_set_stack(struct vcpu *v, const struct way_back *w)
 
 /* ---- iret ---- */
 
-/* RF lets one instruction pass its breakpoints: where there are none, it has done so at once. */
-static u64 rf_of(const struct vcpu *v) { return v->dr[7] & 0xff ? FL_RF : 0; }
-
 /* Real mode, and virtual-8086 mode with IOPL 3. */
 static enum step iret_real(struct soft_vcpu *s, unsigned size)
 {
 	struct vcpu *v = cpu_of(s);
-	u64 mask = flags_poppable(v, size) | (size > 2 ? rf_of(v) : 0), frame[3];
+	u64 mask = flags_poppable(v, size) | (size > 2 ? soft_rf(s) : 0), frame[3];
 	struct stack st;
 
 	if (in_v86(v) && iopl(v) < 3)
@@ -174,7 +171,7 @@ static enum step iret_protected(struct soft_vcpu *s, unsigned size)
 	}
 	if (!rip_ok(v, &w.cs.seg, w.rip))
 		return fault_gp(s, 0);
-	mask = flags_poppable(v, size) | (size > 2 ? rf_of(v) : 0);
+	mask = flags_poppable(v, size) | (size > 2 ? soft_rf(s) : 0);
 	if (size > 2 && !v->cpl)
 		mask |= FL_VIF | FL_VIP;
 	v->rflags = (v->rflags & ~mask) | (frame[2] & mask) | FL_1;

@@ -117,6 +117,7 @@ u64 soft_tsc(struct soft_vcpu *s) { return s->tsc + s->v.tsc_offset; }
 void soft_inhibit(struct soft_vcpu *s) { s->inhibits++; }
 void soft_inhibit_ss(struct soft_vcpu *s) { s->inhibits++; }
 bool soft_steps(struct soft_vcpu *s) { return s->v.rflags & FL_TF; }
+u64 soft_rf(struct soft_vcpu *s) { return s->v.dr[7] & 0xff ? FL_RF : 0; }
 void soft_no_step(struct soft_vcpu *s) { (void)s; }
 void soft_io_watch(struct soft_vcpu *s, u16 port, unsigned size)
 {
