@@ -30,6 +30,8 @@ const struct opt run_opts[] = {
 	{ ROW("debugcon", NULL, OPT_FLAG, debugcon), 0, 0,
 	  "show the bytes that the guest writes to port 0xe9 on the console" },
 	{ ROW("block", "FILE", OPT_LIST, block), 0, 0, "a disk (not yet)" },
+	{ ROW("bios", "FILE", OPT_TEXT, bios), 0, 0,
+	  "with no kernel: the BIOS that boots (default: SeaBIOS)" },
 	{ ROW("no-reboot", NULL, OPT_FLAG, no_reboot), 0, 0, "end when the guest reboots" },
 	{ ROW("on-triple-fault", "stop|reset", OPT_CHOICE, on_triple_fault), 0, 0,
 	  "what a triple fault does (default stop)" },
@@ -151,10 +153,15 @@ static int join_append(struct options *o, struct err *e)
 	return 0;
 }
 
+bool options_bios(const struct options *o)
+{
+	return !o->kernel && (o->bios || o->block.n);
+}
+
 static int check(const struct options *o, struct err *e)
 {
-	if (!o->kernel)
-		return err_set(e, -EINVAL, "no kernel given");
+	if (!o->kernel && !options_bios(o))
+		return err_set(e, -EINVAL, "no kernel given, and no disk to boot from");
 	if (o->block.n)
 		return err_set(e, -EINVAL, "--block: this version has no disks yet");
 	if (o->cpus > 1)

@@ -22,6 +22,7 @@ struct options {
 	u64 timeout_ns;  /* 0: none */
 	char *log;
 	bool stats, single_step, deterministic, debug_exit;
+	char *bios;
 	char *digest;
 	u64 digest_every;
 	/* Not options: */
@@ -42,6 +43,8 @@ enum triple_fault { TRIPLE_FAULT_STOP, TRIPLE_FAULT_RESET };
  */
 MUST_CHECK int options_parse(int argc, char **argv, bool lguest, struct options *ret,
 			     struct err *e);
+/* options_bios - there is no kernel: a BIOS boots what there is. */
+bool options_bios(const struct options *o);
 void options_free(struct options *o);
 
 #endif

@@ -71,7 +71,8 @@ static void on_limit(struct alarm *a)
 static int make_cmdline(struct run *r, struct err *e)
 {
 	const char *line = r->o->cmdline;
-	bool add = !cmdline_has(line, "console=") && cmdline_is_linux(r->o->kernel);
+	bool add = r->o->kernel && !cmdline_has(line, "console=") &&
+		   cmdline_is_linux(r->o->kernel);
 	int n = asprintf(&r->cmdline, "%s%s%s", add ? console_default : "", add && *line ? " " : "",
 			 line);
 
@@ -96,6 +97,8 @@ static void fill_config(struct run *r)
 			.initrd = (const char *const *)o->initrd.at,
 			.ninitrd = o->initrd.n,
 		},
+		.bios = options_bios(o),
+		.bios_path = o->bios,
 		.serial = { &r->console.port },
 		.debugcon = o->debugcon ? &r->console.debugcon : NULL,
 		.no_reboot = o->no_reboot,

@@ -116,11 +116,11 @@ enum {
 };
 enum { /* WBINVD, C1, no sleep button, RTC not a wake event, 32-bit timer, reset register */
 	FADT_FLAGS = 1 << 0 | 1 << 2 | 1 << 5 | 1 << 6 | 1 << 8 | 1 << 10,
-	/* Legacy devices (UARTs), no 8042 to wait for, no VGA. */
-	FADT_BOOT = 1 << 0 | 1 << 2,
+	BOOT_LEGACY = 1 << 0 /* UARTs */, BOOT_8042 = 1 << 1 /* worth waiting for */,
+	BOOT_NO_VGA = 1 << 2,
 };
 
-static u8 *build_fadt(struct builder *b, const u8 *facs, const u8 *dsdt)
+static u8 *build_fadt(struct builder *b, bool legacy, const u8 *facs, const u8 *dsdt)
 {
 	u8 *p = take(b, F_SIZE);
 
@@ -140,7 +140,7 @@ static u8 *build_fadt(struct builder *b, const u8 *facs, const u8 *dsdt)
 	put(p + F_C2, 2, 0xfff); /* C2 and C3 are slower than anyone would use: there are none */
 	put(p + F_C3, 2, 0xfff);
 	p[F_CENTURY] = 0x32;
-	put(p + F_BOOT, 2, FADT_BOOT);
+	put(p + F_BOOT, 2, BOOT_LEGACY | (legacy ? BOOT_8042 : BOOT_NO_VGA));
 	put(p + F_FLAGS, 4, FADT_FLAGS);
 	put_gas(p + F_RESET, 1, 0xcf9);
 	p[F_RESET_VALUE] = 6;
@@ -253,10 +253,10 @@ static void fill_rsdp(struct builder *b, u8 *p, const u8 *rsdt, const u8 *xsdt)
 	memcpy(p + 9, OEM, 6);
 	p[15] = 2;
 	put(p + 16, 4, where(b, rsdt));
-	put(p + 20, 4, 36);
+	put(p + 20, 4, ACPI_RSDP_SIZE);
 	put(p + 24, 8, where(b, xsdt));
 	p[8] = checksum(p, 20);
-	p[32] = checksum(p, 36);
+	p[32] = checksum(p, ACPI_RSDP_SIZE);
 }
 
 /*D:700 What the guest believes about its machine
@@ -268,8 +268,10 @@ static void fill_rsdp(struct builder *b, u8 *p, const u8 *rsdt, const u8 *xsdt)
 size_t acpi_build(const struct acpi_config *c, u8 *buf)
 {
 	struct builder b = { .buf = buf, .at = c->at };
-	u8 *rsdp = take(&b, 36), *facs = build_facs(&b), *dsdt = build_dsdt(&b, c->mmio64_at);
-	u8 *const table[] = { build_fadt(&b, facs, dsdt), build_madt(&b, c->ncpus), build_mcfg(&b) };
+	u8 *rsdp = take(&b, ACPI_RSDP_SIZE), *facs = build_facs(&b), *dsdt = build_dsdt(&b, c->mmio64_at);
+	u8 *const table[] = {
+		build_fadt(&b, c->legacy, facs, dsdt), build_madt(&b, c->ncpus), build_mcfg(&b),
+	};
 	u8 *rsdt = build_rsdt(&b, table, ARRAY_SIZE(table));
 	u8 *xsdt = build_xsdt(&b, table, ARRAY_SIZE(table));
 

@@ -1,4 +1,5 @@
-/* debugcon.c - port 0xe9: what is written is text for a developer; reading gives 0xe9, as Bochs. */
+/* debugcon.c - port 0xe9, and 0x402 as SeaBIOS has it: what is written is text for a developer;
+ * reading gives 0xe9, as Bochs. */
 #include "dev/dev.h"
 
 struct debugcon {
@@ -49,7 +50,9 @@ const struct dev_ops debugcon_ops = {
 	.name = "debugcon",
 	.help = "debug console on port 0xe9",
 	.state_size = sizeof(struct debugcon),
-	.region = { { DEV_PIO, 1, 1, .base = 0xe9, .size = 1 } },
+	.region = {
+		{ DEV_PIO, 1, 1, .base = 0xe9, .size = 1 }, { DEV_PIO, 1, 1, .base = 0x402, .size = 1 },
+	},
 	.fields = debugcon_fields,
 	.reset = debugcon_reset,
 	.read = debugcon_read,

@@ -17,5 +17,6 @@ const struct dev_ops *const dev_kinds[] = {
 	&debugcon_ops,
 	&debugexit_ops,
 	&kvmclock_ops,
+	&fwcfg_ops,
 	NULL,
 };

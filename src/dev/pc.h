@@ -7,7 +7,7 @@
 struct mem;
 
 extern const struct dev_ops pic_ops, pit_ops, rtc_ops, uart_ops, kbd_ops, reset_ops, pm_ops,
-	pmtimer_ops, debugcon_ops, debugexit_ops, pvpanic_ops, kvmclock_ops;
+	pmtimer_ops, debugcon_ops, debugexit_ops, pvpanic_ops, kvmclock_ops, fwcfg_ops;
 
 /* ---- i8259 pair ---- */
 /* pic_wire - intr tells that the pair's INT output is high (perhaps again) or has become low. */
@@ -72,13 +72,25 @@ bool kvmclock_msr_write(struct dev *d, u32 msr, u64 val);   /* false: #GP */
 /* kvmclock_refresh - time stood still or the TSC changed: tell the guest the new relation. */
 void kvmclock_refresh(struct dev *d, bool was_stopped);
 
+/* ---- what firmware asks: items by number, files by name ---- */
+#define FWCFG_ITEMS 32
+enum { FWCFG_NB_CPUS = 5, FWCFG_MAX_CPUS = 15 }; /* two bytes each */
+/* fwcfg_wire - memory for DMA; -ENOMEM. The items that are added stay over a reset. */
+MUST_CHECK int fwcfg_wire(struct dev *d, struct mem *m, struct err *e);
+MUST_CHECK int fwcfg_add(struct dev *d, u16 key, const void *data, u32 len, struct err *e);
+MUST_CHECK int fwcfg_add_file(struct dev *d, const char *name, const void *data, u32 len,
+			      struct err *e);
+void fwcfg_fini(struct dev *d); /* before dev_fini(); a device never made is fine */
+
 /* ---- ACPI tables ---- */
 struct acpi_config {
 	unsigned ncpus;
 	u64 at;          /* guest-physical address the tables will have */
 	u64 mmio64_at;   /* first address above RAM, for 64-bit PCI BARs */
+	bool legacy;     /* there are a screen and a keyboard */
 };
 #define ACPI_TABLES_MAX 0x10000u
+#define ACPI_RSDP_SIZE 36u
 /* acpi_build - all tables into buf (ACPI_TABLES_MAX zeroed bytes); the RSDP is at its start.
  * Returns the bytes used. */
 size_t acpi_build(const struct acpi_config *c, u8 *buf);

@@ -1,5 +1,6 @@
 /* pci.c - the PCI host bridge: configuration space by ports and by ECAM, and where BARs answer.
- * Source: PCI Local Bus 3.0 3.2.2.3, 6.2; PCI Express Base 7.2.2; Intel Q35 (82Q35 MCH) data sheet. */
+ * Source: PCI Local Bus 3.0 3.2.2.3, 6.2; PCI Express Base 7.2.2; Intel Q35 (82Q35 MCH)
+ * and 440FX data sheets. */
 #include <errno.h>
 #include <linux/pci_regs.h>
 #include <string.h>
@@ -13,6 +14,7 @@ enum { REGION_PORTS, REGION_ECAM };
 #define ADDRESS_ENABLE (1u << 31)
 #define Q35_PCIEXBAR 0x60
 #define Q35_PAM 0x90
+#define I440FX_PAM 0x59
 
 struct pci {
 	u32 address; /* port 0xcf8 */
@@ -285,16 +287,20 @@ static void pci_reset(struct dev *d)
 	pci_remap(h);
 }
 
-/* The Q35 bridge that firmware and kernels know: PCIEXBAR tells where ECAM is, PAM bits only store. */
-static void bridge_init(struct pci_dev *p)
+/*
+ * The bridge that firmware and kernels know. PCIEXBAR tells where ECAM is; PAM bits only store. A
+ * BIOS would move a Q35's ECAM over our RAM, so it meets the older 440FX, which has none.
+ */
+static void bridge_init(struct pci_dev *p, bool older)
 {
 	pci_put16(p->initial, 0, 0x8086);
-	pci_put16(p->initial, 2, 0x29c0);
+	pci_put16(p->initial, 2, older ? 0x1237 : 0x29c0);
 	pci_put32(p->initial, 8, 0x06000002); /* host bridge, revision 2 */
 	pci_put16(p->initial, 0x2c, 0x1af4);
 	pci_put16(p->initial, 0x2e, 0x1100);
-	pci_put32(p->initial, Q35_PCIEXBAR, PCI_ECAM_BASE | 1);
-	memset(p->writable + Q35_PAM, 0x33, 7);
+	if (!older)
+		pci_put32(p->initial, Q35_PCIEXBAR, PCI_ECAM_BASE | 1);
+	memset(p->writable + (older ? I440FX_PAM : Q35_PAM), 0x33, 7);
 }
 
 void pci_wire(struct dev *host, const struct pci_wiring *w)
@@ -303,7 +309,7 @@ void pci_wire(struct dev *host, const struct pci_wiring *w)
 
 	h->w = *w;
 	h->bridge.dev = host;
-	bridge_init(&h->bridge);
+	bridge_init(&h->bridge, w->older);
 	pci_prepare(h, 0, &h->bridge);
 }
 

@@ -48,6 +48,7 @@ struct pci_wiring {
 	struct irq *intx[4];     /* GSI PCI_GSI_BASE + n */
 	void (*msi)(void *ctx, u64 at, u32 data);
 	void *ctx;
+	bool older; /* a 440FX instead of a Q35 */
 };
 
 void pci_wire(struct dev *host, const struct pci_wiring *w);

@@ -32,27 +32,29 @@ struct part {
 	const struct dev_ops *ops;
 	u16 ports;
 	bool own_irqchip; /* only when the interrupt controllers are ours */
-	bool on_request;  /* only with config.debug_exit */
+	u16 when;         /* only when this bool of the configuration is set; 0: always */
 };
 #define PART(m) offsetof(struct board, m)
+#define WHEN(m) offsetof(struct board_config, m)
 
 static const struct part parts[] = {
-	{ PART(pit), &pit_ops, 0, false, false },
-	{ PART(rtc), &rtc_ops, 0, false, false },
-	{ PART(uart[0]), &uart_ops, 0x3f8, false, false },
-	{ PART(uart[1]), &uart_ops, 0x2f8, false, false },
-	{ PART(uart[2]), &uart_ops, 0x3e8, false, false },
-	{ PART(uart[3]), &uart_ops, 0x2e8, false, false },
-	{ PART(kbd), &kbd_ops, 0, false, false },
-	{ PART(reset), &reset_ops, 0, false, false },
-	{ PART(pm), &pm_ops, 0, false, false },
-	{ PART(pmtimer), &pmtimer_ops, 0, false, false },
-	{ PART(pci), &pci_ops, 0, false, false },
-	{ PART(pvpanic), &pvpanic_ops, 0, false, false },
-	{ PART(debugcon), &debugcon_ops, 0, false, false },
-	{ PART(debugexit), &debugexit_ops, 0, false, true },
-	{ PART(ioapic), &ioapic_ops, 0, true, false },
-	{ PART(pic), &pic_ops, 0, true, false },
+	{ PART(pit), &pit_ops, 0, false, 0 },
+	{ PART(rtc), &rtc_ops, 0, false, 0 },
+	{ PART(uart[0]), &uart_ops, 0x3f8, false, 0 },
+	{ PART(uart[1]), &uart_ops, 0x2f8, false, 0 },
+	{ PART(uart[2]), &uart_ops, 0x3e8, false, 0 },
+	{ PART(uart[3]), &uart_ops, 0x2e8, false, 0 },
+	{ PART(kbd), &kbd_ops, 0, false, 0 },
+	{ PART(reset), &reset_ops, 0, false, 0 },
+	{ PART(pm), &pm_ops, 0, false, 0 },
+	{ PART(pmtimer), &pmtimer_ops, 0, false, 0 },
+	{ PART(pci), &pci_ops, 0, false, 0 },
+	{ PART(pvpanic), &pvpanic_ops, 0, false, 0 },
+	{ PART(debugcon), &debugcon_ops, 0, false, 0 },
+	{ PART(debugexit), &debugexit_ops, 0, false, WHEN(debug_exit) },
+	{ PART(fwcfg), &fwcfg_ops, 0, false, WHEN(bios) },
+	{ PART(ioapic), &ioapic_ops, 0, true, 0 },
+	{ PART(pic), &pic_ops, 0, true, 0 },
 };
 
 static struct dev *part_dev(struct board *b, unsigned i)
@@ -62,8 +64,9 @@ static struct dev *part_dev(struct board *b, unsigned i)
 
 static bool part_present(const struct board *b, unsigned i)
 {
-	return !(parts[i].own_irqchip && b->config.irqchip) &&
-	       !(parts[i].on_request && !b->config.debug_exit);
+	const bool *when = (const bool *)((const char *)&b->config + parts[i].when);
+
+	return !(parts[i].own_irqchip && b->config.irqchip) && (!parts[i].when || *when);
 }
 
 static int make_parts(struct board *b, struct err *e)
@@ -117,7 +120,8 @@ static void wire_uarts(struct board *b)
 
 static void wire_pci(struct board *b)
 {
-	struct pci_wiring w = { .bus = b->bus, .reset = &b->reset, .msi = board_msi, .ctx = b };
+	struct pci_wiring w = { .bus = b->bus, .reset = &b->reset, .msi = board_msi, .ctx = b,
+				.older = b->config.bios };
 
 	for (unsigned i = 0; i < ARRAY_SIZE(w.intx); i++)
 		w.intx[i] = &b->source[SOURCE_INTA + i].irq;
@@ -172,6 +176,7 @@ static void fill_cmos(struct board *b)
 		{ 0x34, above16 }, { 0x35, above16 >> 8 },
 		{ 0x5b, high }, { 0x5c, high >> 8 }, { 0x5d, high >> 16 },
 		{ 0x5f, b->config.ncpus - 1 },
+		{ 0x3d, b->config.boot_order }, { 0x38, b->config.boot_order >> 4 & 0xf0 },
 	};
 
 	for (unsigned i = 0; i < ARRAY_SIZE(row); i++)
@@ -213,6 +218,8 @@ int board_new(const struct board_config *c, struct board **ret, struct err *e)
 		rc = bus_new(&b->bus, e);
 	if (!rc)
 		rc = make_parts(b, e);
+	if (!rc && c->bios)
+		rc = fwcfg_wire(&b->fwcfg, c->mem, e);
 	if (!rc && !c->irqchip)
 		rc = make_per_cpu(b, e);
 	if (rc) {
@@ -236,6 +243,7 @@ void board_free(struct board *b)
 		return;
 	clock_free(b->clock);
 	bus_free(b->bus);
+	fwcfg_fini(&b->fwcfg);
 	for (unsigned i = 0; i < ARRAY_SIZE(parts); i++)
 		dev_fini(part_dev(b, i));
 	for (unsigned i = 0; i < b->config.ncpus; i++) {
@@ -270,18 +278,19 @@ static u64 mmio64_at(const struct board *b)
 int board_tables(struct board *b, gpa_t *ret, struct err *e)
 {
 	struct acpi_config c = {
-		.ncpus = b->config.ncpus, .at = BOARD_TABLES_AT, .mmio64_at = mmio64_at(b),
+		.ncpus = b->config.ncpus, .at = board_tables_at(b).at, .mmio64_at = mmio64_at(b),
+		.legacy = b->config.bios,
 	};
 	u8 *buf = calloc(1, ACPI_TABLES_MAX);
 	int rc;
 
 	if (!buf)
 		return err_set(e, -ENOMEM, "out of memory");
-	rc = mem_write(b->config.mem, GPA(BOARD_TABLES_AT), acpi_build(&c, buf), buf);
+	rc = mem_write(b->config.mem, GPA(c.at), acpi_build(&c, buf), buf);
 	free(buf);
 	if (rc)
 		return err_set(e, rc, "no room for the ACPI tables in guest memory");
-	*ret = GPA(BOARD_TABLES_AT);
+	*ret = GPA(c.at);
 	return 0;
 }
 

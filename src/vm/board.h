@@ -40,10 +40,15 @@ struct board_config {
 	bool irqchip;        /* the engine's engine_ops.irqchip: it has PIC, IOAPIC and local APICs */
 	bool deterministic;  /* time comes from engine_ops.icount; no timer thread */
 	bool debug_exit;     /* port 0xf4 ends the run */
+	bool bios;           /* what a BIOS asks for is there: fw_cfg, a 440FX, a keyboard, a screen */
+	u16 boot_order;      /* for the BIOS: BOARD_BOOT_ numbers, the first in the lowest four bits */
 	u64 tsc_hz;          /* of the guest's TSC; BOARD_DETERMINISTIC_HZ when deterministic */
 	struct serial_backend *serial[4]; /* COM1..COM4; NULL: a port with nothing plugged in */
 	struct board_calls calls;
 };
+
+/* What a BIOS may boot from. Numbers are those of CMOS bytes 0x3d and 0x38. */
+enum { BOARD_BOOT_FLOPPY = 1, BOARD_BOOT_DISK, BOARD_BOOT_CDROM, BOARD_BOOT_NET };
 
 struct board;
 
@@ -62,10 +67,16 @@ void board_host(struct board *b, struct engine_host *ret);
 void board_attach(struct board *b, struct engine *en, struct vcpu *const *v);
 
 /*
- * board_tables - write the ACPI tables into guest RAM below 1 MiB; again after RAM was cleared for
- * a reboot. ret: where the RSDP is, for boot_config.acpi_rsdp.
+ * board_tables - write the ACPI tables into guest RAM (below 1 MiB; with a BIOS at the end of low
+ * RAM); again after RAM was cleared for a reboot. ret: where the RSDP is, for boot_config.acpi_rsdp.
  */
 MUST_CHECK int board_tables(struct board *b, gpa_t *ret, struct err *e);
+
+/*
+ * board_firmware - config.bios: what the BIOS will ask; once, after board_tables().
+ *   vga_rom   vga_len bytes: the screen's own BIOS; 0: no screen
+ */
+MUST_CHECK int board_firmware(struct board *b, const void *vga_rom, u32 vga_len, struct err *e);
 
 /* board_reset - devices as after RESET; every vCPU is outside run(). Time goes on. */
 void board_reset(struct board *b);

@@ -36,7 +36,8 @@ struct board {
 	struct vcpu *const *vcpu; /* NULL until attached */
 	struct vcpu *current;     /* the one whose call-out holds the lock */
 
-	struct dev pit, rtc, uart[4], kbd, reset, pm, pmtimer, pci, pvpanic, debugcon, debugexit;
+	struct dev pit, rtc, uart[4], kbd, reset, pm, pmtimer, pci, pvpanic, debugcon, debugexit,
+		fwcfg;
 	/* Only when the engine has no interrupt controllers; else their ops are NULL. */
 	struct dev pic, ioapic, *lapic, *kvmclock;
 	struct apic_bus apics;
@@ -59,6 +60,9 @@ void board_apics_init(struct board *b);  /* sink and PIC output; before devices 
 u64 board_tsc(void *ctx, unsigned cpu);  /* ctx: board */
 void board_msi(void *ctx, u64 at, u32 data);
 bool board_clock_pair(void *ctx, unsigned cpu, u64 *tsc, u64 *ns);
+
+/* board_bios.c */
+gpa_t board_tables_at(const struct board *b);
 
 /* board_host.c: take the lock for a call-out of v; in deterministic mode time moves up to v's. */
 void board_enter(struct board *b, struct vcpu *v);

@@ -37,6 +37,8 @@ static int make_board(struct vm *vm, struct err *e)
 		.irqchip = vm->ops->irqchip,
 		.deterministic = vm->config.deterministic,
 		.debug_exit = vm->config.debug_exit,
+		.bios = vm->config.bios,
+		.boot_order = vm->config.boot_order,
 		.tsc_hz = vm->config.deterministic ? BOARD_DETERMINISTIC_HZ : tsc_hz(),
 	};
 
@@ -74,6 +76,8 @@ static int make_machine(struct vm *vm, struct err *e)
 
 	if (!rc)
 		rc = mem_new(vm->config.ram, &vm->mem, e);
+	if (!rc && vm->config.bios)
+		rc = bios_open(vm->config.bios_path, vm->mem, &vm->bios, e);
 	if (!rc)
 		rc = make_board(vm, e);
 	if (!rc)
@@ -131,6 +135,7 @@ bool vm_free(struct vm *vm)
 	if (vm->engine)
 		vm->ops->free(vm->engine);
 	mem_free(vm->mem);
+	bios_close(&vm->bios);
 	pthread_cond_destroy(&vm->changed);
 	pthread_mutex_destroy(&vm->lock);
 	pthread_mutex_destroy(&vm->pause_lock);
@@ -149,24 +154,39 @@ static u64 seed(const struct vm *vm)
 	return x;
 }
 
+/* The processor is left where RESET put it; what the BIOS asks for is told once. */
+static int load_bios(struct vm *vm, struct err *e)
+{
+	int rc = bios_load(&vm->bios, vm->mem, e);
+
+	if (!rc && !vm->boots)
+		rc = board_firmware(vm->board, vm->bios.vga_rom, vm->bios.vga_len, e);
+	vm->report = (struct boot_report){ "BIOS", GPA(0xfffffff0), "" };
+	return rc;
+}
+
+static int load_kernel(struct vm *vm, struct err *e)
+{
+	vm->config.boot.random_seed = seed(vm);
+	return boot_load(&vm->config.boot, vm->mem, vm->vcpu[0], &vm->report, e);
+}
+
 int vm_load(struct vm *vm, struct err *e)
 {
-	struct boot_config *c = &vm->config.boot;
 	int rc;
 
 	if (vm->boots)
 		mem_clear(vm->mem);
 	if (vm->boots && vm->ops->reset)
 		vm->ops->reset(vm->engine);
-	rc = board_tables(vm->board, &c->acpi_rsdp, e);
+	rc = board_tables(vm->board, &vm->config.boot.acpi_rsdp, e);
 	if (rc)
 		return rc;
 	for (unsigned i = 0; i < vm->config.ncpus; i++) {
 		atomic_store(&vm->vcpu[i]->events, 0);
 		vcpu_reset(vm->vcpu[i]);
 	}
-	c->random_seed = seed(vm);
-	rc = boot_load(c, vm->mem, vm->vcpu[0], &vm->report, e);
+	rc = vm->config.bios ? load_bios(vm, e) : load_kernel(vm, e);
 	if (rc)
 		return rc;
 	for (unsigned i = 0; i < vm->config.ncpus; i++)

@@ -26,6 +26,9 @@ struct vm_config {
 	unsigned ncpus;
 	enum vm_engine engine;
 	struct boot_config boot;    /* acpi_rsdp and random_seed are filled in here */
+	bool bios;                  /* no kernel is loaded, a BIOS boots from what is plugged in */
+	const char *bios_path;      /* NULL: SeaBIOS */
+	u16 boot_order;             /* board_config.boot_order */
 	struct serial_backend *serial[4]; /* NULL: nothing plugged in */
 	struct serial_backend *debugcon;  /* bytes of port 0xE9; only put is used; NULL: dropped */
 	bool no_reboot;             /* a guest reset ends the run */

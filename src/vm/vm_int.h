@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "vm/bios.h"
 #include "vm/board.h"
 #include "vm/vm.h"
 #include "vm/watch.h"
@@ -20,6 +21,7 @@ struct port {
 struct vm {
 	struct vm_config config;
 	struct mem *mem;
+	struct bios bios; /* config.bios */
 	struct board *board;
 	struct engine *engine;
 	const struct engine_ops *ops;

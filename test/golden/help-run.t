@@ -20,6 +20,8 @@ Options:
   --debugcon                show the bytes that the guest writes to port 0xe9 on
                             the console
   --block FILE              a disk (not yet)
+  --bios FILE               with no kernel: the BIOS that boots (default:
+                            SeaBIOS)
   --no-reboot               end when the guest reboots
   --on-triple-fault stop|reset
                             what a triple fault does (default stop)

@@ -1,10 +1,10 @@
 # Command lines of `run` that make no sense: a sentence, and status 2.
 $ pandok run
-pandok: run: no kernel given
+pandok: run: no kernel given, and no disk to boot from
 Try 'pandok help run'.
 [2]
 $ pandok run --no-reboot
-pandok: run: no kernel given
+pandok: run: no kernel given, and no disk to boot from
 Try 'pandok help run'.
 [2]
 $ pandok run --memry 64m kernel

@@ -86,11 +86,11 @@ pandok: './nothing' is not a command; to boot it: pandok run ./nothing
 Try 'pandok help'.
 [2]
 $ pandok 64m
-pandok: run: no kernel given
+pandok: run: no kernel given, and no disk to boot from
 Try 'pandok help run'.
 [2]
 $ pandok 64m --initrd=x
-pandok: run: no kernel given
+pandok: run: no kernel given, and no disk to boot from
 Try 'pandok help run'.
 [2]
 $ pandok --memory=64m kernel

@@ -2,6 +2,7 @@
  * @links src/base/err.c src/base/log.c src/base/stat.c src/vm/vm.c src/vm/life.c src/vm/pause.c
  * @links src/vm/vcpu_loop.c src/vm/watch.c src/vm/digest.c src/vm/engine_pick.c src/mem/mem.c src/mem/find.c
  * @links src/x86/vcpu.c src/x86/cpuid.c src/x86/tsc.c */
+#include <errno.h>
 #include <pthread.h>
 #include <sched.h>
 #include <setjmp.h>
@@ -15,6 +16,7 @@
 
 #include "kvm/kvm.h"
 #include "soft/soft.h"
+#include "vm/bios.h"
 #include "vm/board.h"
 
 /* What the guest does at its next turn: one function for each processor and boot. */
@@ -62,6 +64,33 @@ void board_attach(struct board *b, struct engine *en, struct vcpu *const *v)
 	(void)en;
 	b->v = v;
 }
+
+int board_firmware(struct board *b, const void *vga_rom, u32 vga_len, struct err *e)
+{
+	(void)b;
+	(void)vga_rom;
+	(void)vga_len;
+	(void)e;
+	return 0;
+}
+
+int bios_open(const char *path, struct mem *mem, struct bios *ret, struct err *e)
+{
+	(void)path;
+	(void)mem;
+	(void)ret;
+	return err_set(e, -ENOENT, "no BIOS here");
+}
+
+int bios_load(const struct bios *b, struct mem *mem, struct err *e)
+{
+	(void)b;
+	(void)mem;
+	(void)e;
+	return 0;
+}
+
+void bios_close(struct bios *b) { (void)b; }
 
 int board_tables(struct board *b, gpa_t *ret, struct err *e)
 {
