@@ -52,6 +52,7 @@ void vm_stop(struct vm *vm, enum vm_end why, const char *fmt, ...)
 	if (!vm->ended && !waits) {
 		vm->ended = true;
 		vm->why = why;
+		vm->end_cpu = vm_event_cpu(vm);
 		va_start(ap, fmt);
 		vsnprintf(vm->text, sizeof(vm->text), fmt, ap);
 		va_end(ap);
@@ -79,6 +80,7 @@ void vm_panicked(struct vm *vm, const char *text)
 	if (!vm->panicked) {
 		vm->panicked = true;
 		vm->panic_ns = vm_host_ns();
+		vm->end_cpu = vm_event_cpu(vm);
 		vm->output_ns = vm->panic_ns;
 		vm->quiet_wanted = true;
 		snprintf(vm->panic_text, sizeof(vm->panic_text), "%s", text);
@@ -115,6 +117,10 @@ static void port_put(struct serial_backend *b, u8 byte)
 		break;
 	case WATCH_ALIVE:
 		panic_news(p->vm, false);
+		break;
+	case WATCH_OOPS:
+		vm_event_post(p->vm, VM_EV_OOPS, vm_event_cpu(p->vm), p->watch.oops);
+		p->watch.oops[0] = 0;
 		break;
 	default:
 		break;
@@ -207,21 +213,63 @@ static u64 panic_deadline(const struct vm *vm)
 	return quiet < max ? quiet : max;
 }
 
+/* The guest has panicked and said all it had to say: that is the end, or just an event. Locked. */
+static void panic_settle(struct vm *vm)
+{
+	char text[sizeof(vm->text)];
+
+	snprintf(text, sizeof(text), "the guest panicked%s%s", vm->panic_text[0] ? ": " : "",
+		 vm->panic_text);
+	if (!vm->config.panic_continue) {
+		vm->ended = true;
+		vm->why = VM_PANIC;
+		memcpy(vm->text, text, sizeof(text));
+		return;
+	}
+	vm->panicked = vm->panic_over = false;
+	pthread_mutex_unlock(&vm->lock);
+	vm_event_post(vm, VM_EV_PANIC, vm->end_cpu, text);
+	pthread_mutex_lock(&vm->lock);
+}
+
+static u64 watchdog_deadline(const struct vm *vm)
+{
+	return vm->config.watchdog_ns && vm->config.event ? vm->output_ns + vm->config.watchdog_ns
+							  : UINT64_MAX;
+}
+
+static void watchdog_bark(struct vm *vm)
+{
+	char text[100];
+
+	snprintf(text, sizeof(text), "nothing was printed for %llu seconds",
+		 (unsigned long long)(vm->config.watchdog_ns / SECOND));
+	pthread_mutex_unlock(&vm->lock);
+	vm_event_post(vm, VM_EV_WATCHDOG, 0, text);
+	pthread_mutex_lock(&vm->lock);
+	vm->output_ns = vm_host_ns();
+}
+
 /* Wait until the run ends or the machine is to be reset. Locked. */
 static void wait_for_news(struct vm *vm)
 {
 	while (!vm->ended && !vm->reset_wanted) {
-		u64 at = panic_deadline(vm);
+		u64 panic = panic_deadline(vm), dog = watchdog_deadline(vm);
+		u64 at = panic < dog ? panic : dog;
 		struct timespec t = { (time_t)(at / SECOND), (long)(at % SECOND) };
 
-		if (at == UINT64_MAX) {
+		if (vm_event_tell(vm))
+			continue;
+		if (at == UINT64_MAX)
 			pthread_cond_wait(&vm->changed, &vm->lock);
-		} else if (vm_host_ns() < at) {
+		else if (vm_host_ns() < at)
 			pthread_cond_timedwait(&vm->changed, &vm->lock, &t);
-		} else {
-			vm->ended = true;
-			vm->why = VM_PANIC;
-		}
+		else if (at == panic)
+			panic_settle(vm);
+		else if (!vm->pausing)
+			watchdog_bark(vm);
+		else
+			vm->output_ns = vm_host_ns();
 	}
 }
 
@@ -231,15 +279,8 @@ static void settle(struct vm *vm)
 	bool guests = vm->why == VM_POWEROFF || vm->why == VM_RESET || vm->why == VM_TRIPLE_FAULT ||
 		      vm->why == VM_WEDGED;
 
-	if (vm->reset_wanted && !vm->ended && vm->panicked) {
-		vm->ended = true;
-		vm->why = VM_PANIC;
-	} else if (vm->ended && vm->panicked && guests) {
-		vm->why = VM_PANIC;
-	}
-	if (vm->why == VM_PANIC)
-		snprintf(vm->text, sizeof(vm->text), "the guest panicked%s%s",
-			 vm->panic_text[0] ? ": " : "", vm->panic_text);
+	if (vm->panicked && (vm->ended ? guests : vm->reset_wanted))
+		panic_settle(vm);
 }
 
 /* A thread that does not end is our bug; it must not become the user's hanging terminal. */
@@ -271,6 +312,8 @@ static bool run_once(struct vm *vm)
 
 	atomic_store(&vm->leave, false);
 	vm->ndead = 0;
+	vm->output_ns = vm_host_ns();
+	vm->quiet_wanted = vm->config.watchdog_ns;
 	for (n = 0; n < vm->config.ncpus && !rc; n++)
 		rc = pthread_create(&vm->runner[n].thread, NULL, vm_vcpu_main, &vm->runner[n]);
 	if (rc) {
@@ -280,9 +323,12 @@ static bool run_once(struct vm *vm)
 	pthread_mutex_lock(&vm->lock);
 	wait_for_news(vm);
 	settle(vm);
-	ended = vm->ended;
 	pthread_mutex_unlock(&vm->lock);
 	join(vm, n);
+	pthread_mutex_lock(&vm->lock);
+	vm_event_end(vm);
+	ended = vm->ended;
+	pthread_mutex_unlock(&vm->lock);
 	return ended;
 }
 

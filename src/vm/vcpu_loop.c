@@ -145,27 +145,32 @@ static void triple_fault(struct vm *vm, struct vcpu *v)
 	    (unsigned long long)v->rip, (unsigned long long)v->gpr[RSP],
 	    (unsigned long long)v->cr2, (unsigned long long)v->cr3,
 	    (unsigned long long)v->idt.base);
-	if (vm->config.reset_on_triple_fault)
+	if (vm->config.reset_on_triple_fault) {
+		vm_event_post(vm, VM_EV_TRIPLE_FAULT, v->index, "triple fault");
 		vm_reset_request(vm, "triple fault");
-	else
+	} else {
 		vm_stop(vm, VM_TRIPLE_FAULT, "the guest died of a triple fault at 0x%llx (stack 0x%llx, "
 			"fault address 0x%llx)", (unsigned long long)v->rip,
 			(unsigned long long)v->gpr[RSP], (unsigned long long)v->cr2);
+	}
 }
 
-static void run(struct vm *vm, struct vcpu *v)
+static void run(struct vm *vm, struct runner *r)
 {
+	struct vcpu *v = r->v;
 	struct err e = { "" };
 
 	switch (vm->ops->run(v, &e)) {
 	case RUN_EVENT:
-	case RUN_DEBUG: /* nobody sets a breakpoint yet */
 		break;
 	case RUN_HALT:
 		v->state = VCPU_HALTED;
 		break;
 	case RUN_SHUTDOWN:
 		triple_fault(vm, v);
+		break;
+	case RUN_DEBUG:
+		vm_event_break(vm, r);
 		break;
 	case RUN_ERROR:
 		vm_stop(vm, VM_ERROR, "%s engine: %s", vm->ops->name, e.text);
@@ -198,7 +203,7 @@ void *vm_vcpu_main(void *arg)
 		} else if (v->state == VCPU_HALTED) {
 			halted(vm, v);
 		} else {
-			run(vm, v);
+			run(vm, r);
 		}
 	}
 	vm->ops->get_state(v); /* for who looks at it afterwards */

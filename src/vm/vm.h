@@ -9,7 +9,8 @@
 enum vm_engine { VM_ENGINE_AUTO, VM_ENGINE_SOFT, VM_ENGINE_KVM };
 
 /* What may be worth a look from outside. */
-enum vm_event { VM_EV_PANIC, VM_EV_OOPS, VM_EV_TRIPLE_FAULT, VM_EV_WEDGED, VM_EV_WATCHDOG, VM_EV_BREAK };
+enum vm_event { VM_EV_PANIC, VM_EV_OOPS, VM_EV_TRIPLE_FAULT, VM_EV_WEDGED, VM_EV_WATCHDOG, VM_EV_BREAK,
+		VM_EV_N };
 
 /* Where a serial port's bytes go and come from; in cli or a back end. */
 struct serial_backend {
@@ -33,6 +34,8 @@ struct vm_config {
 	struct serial_backend *debugcon;  /* bytes of port 0xE9; only put is used; NULL: dropped */
 	bool no_reboot;             /* a guest reset ends the run */
 	bool reset_on_triple_fault;
+	bool panic_continue;        /* a panic is an event but not the end of the run */
+	u64 watchdog_ns;            /* so long without output is an event; 0: never */
 	bool debug_exit;            /* port 0xF4 */
 	bool single_step, deterministic;
 	bool debug_exceptions;      /* log each exception the guest takes */

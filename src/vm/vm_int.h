@@ -47,6 +47,12 @@ struct vm {
 	bool stuck;              /* a vCPU's thread did not end: nothing may be freed under it */
 	bool reset_wanted;
 	char reset_how[64];
+	struct {
+		bool due;
+		unsigned cpu;
+		char text[200];
+	} news[VM_EV_N];
+	unsigned end_cpu;        /* whose doing the end was */
 	bool panicked, panic_over; /* over: the guest has said its last word */
 	u64 panic_ns;
 	char panic_text[200];
@@ -93,6 +99,17 @@ void vm_enter_unpaused(struct vm *vm);
 void vm_leave(struct vm *vm);
 /* At each turn of a vCPU's thread: wait while the machine is paused. */
 void vm_stand(struct vm *vm, struct runner *r);
+
+/*
+ * event.c: something is to be told. Any thread; text is kept.
+ * vm_event_tell: tell one thing that is due, locked; false: there was none.
+ * vm_event_end: tell what is left, and how it ended, locked; every vCPU's thread has ended.
+ */
+void vm_event_post(struct vm *vm, enum vm_event ev, unsigned cpu, const char *text);
+void vm_event_break(struct vm *vm, struct runner *r); /* r's vCPU came back with RUN_DEBUG */
+unsigned vm_event_cpu(const struct vm *vm); /* index of the vCPU whose thread this is; else 0 */
+bool vm_event_tell(struct vm *vm);
+void vm_event_end(struct vm *vm);
 
 /* digest.c: a 64-bit digest of everything in v that the guest's program can see. */
 u64 vm_digest_of(const struct vcpu *v);

@@ -20,15 +20,44 @@ static const char *skip_stamps(const char *s)
 	return s;
 }
 
-static void take_reason(struct watch *w, const char *s)
+static void take_text(char *to, const char *s)
 {
-	unsigned n = 0;
-
 	while (*s == ':' || *s == ' ')
 		s++;
 	for (; *s; s++)
-		w->text[n++] = *s >= ' ' && *s <= '~' ? *s : '?';
-	w->text[n] = 0;
+		*to++ = *s >= ' ' && *s <= '~' ? *s : '?';
+	*to = 0;
+}
+
+static bool begins(const char *s, const char *with)
+{
+	return !strncmp(s, with, strlen(with));
+}
+
+/* How Linux begins to tell of an oops; the last mark of one is its "end trace". */
+static bool oops_begins(const char *s)
+{
+	static const char *const marks[] = {
+		"BUG: ", "kernel BUG at ", "Oops", "general protection fault", "stack segment:",
+	};
+
+	for (unsigned i = 0; i < ARRAY_SIZE(marks); i++)
+		if (begins(s, marks[i]))
+			return true;
+	return false;
+}
+
+static enum watch_event oops_line(struct watch *w, const char *s)
+{
+	if (begins(s, "watchdog: BUG: ")) { /* a lockup: it has no end mark */
+		take_text(w->oops, s + strlen("watchdog: BUG"));
+		return WATCH_OOPS;
+	}
+	if (!w->oops[0] && oops_begins(s))
+		take_text(w->oops, s);
+	if (!w->oops[0] || !begins(s, "---[ end trace"))
+		return WATCH_NOTHING;
+	return WATCH_OOPS;
 }
 
 static enum watch_event line_end(struct watch *w)
@@ -38,13 +67,15 @@ static enum watch_event line_end(struct watch *w)
 	w->line[w->len] = 0;
 	w->len = 0;
 	s = skip_stamps(w->line);
-	if (!strncmp(s, end_mark, sizeof(end_mark) - 1))
+	if (begins(s, end_mark))
 		return w->panicked ? WATCH_END : WATCH_NOTHING;
-	if (strncmp(s, panic_mark, sizeof(panic_mark) - 1) || w->panicked)
+	if (w->panicked)
 		return WATCH_NOTHING;
+	if (!begins(s, panic_mark))
+		return oops_line(w, s);
 	w->panicked = true;
 	w->stamped = s != w->line;
-	take_reason(w, s + sizeof(panic_mark) - 1);
+	take_text(w->text, s + sizeof(panic_mark) - 1);
 	return WATCH_PANIC;
 }
 

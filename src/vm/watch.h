@@ -11,6 +11,7 @@ struct watch {
 	unsigned len;
 	bool stamped; /* the panic's line began with a time stamp, as all that follow must */
 	bool panicked;
+	char oops[WATCH_LINE]; /* the first line of an oops, printable ASCII; "": none is being printed */
 	char text[WATCH_LINE]; /* what the kernel gave as reason, printable ASCII */
 };
 
@@ -18,6 +19,7 @@ enum watch_event {
 	WATCH_NOTHING,
 	WATCH_PANIC, /* w->text says why */
 	WATCH_END,   /* the kernel's end mark: nothing of interest follows */
+	WATCH_OOPS,  /* the kernel found a fault of its own and goes on; w->oops says which */
 	WATCH_ALIVE, /* it was no panic: somebody printed an old log */
 };
 

@@ -1,5 +1,5 @@
 /* vm_run.c - the life of a machine, with an engine and a board that only pretend.
- * @links src/base/err.c src/base/log.c src/base/stat.c src/vm/vm.c src/vm/life.c src/vm/pause.c
+ * @links src/base/err.c src/base/log.c src/base/stat.c src/vm/vm.c src/vm/life.c src/vm/event.c src/vm/pause.c
  * @links src/vm/vcpu_loop.c src/vm/watch.c src/vm/digest.c src/vm/engine_pick.c src/mem/mem.c src/mem/find.c
  * @links src/x86/vcpu.c src/x86/cpuid.c src/x86/tsc.c */
 #include <errno.h>
@@ -280,6 +280,27 @@ static enum run_exit runs_on(struct board *b, struct vcpu *v)
 	return RUN_EVENT;
 }
 
+static enum run_exit meets_breaks(struct board *b, struct vcpu *v)
+{
+	assert_false(b->paused);
+	script.turns++;
+	v->rip++;
+	return script.turns % 8 ? RUN_EVENT : RUN_DEBUG;
+}
+
+static const char oops_text[] = "[    1.0] BUG: unable to handle page fault\r\n"
+	"[    1.0] Oops: 0002 [#1] SMP\r\n[    1.0] ---[ end trace 0 ]---\r\n";
+
+static enum run_exit panics_and_goes_on(struct board *b, struct vcpu *v)
+{
+	if (!script.turns++) {
+		print(b, oops_text);
+		print(b, panic_text);
+		print(b, "[    1.0] ---[ end Kernel panic - not syncing: no root ]---\r\n");
+	}
+	return halt(v, true);
+}
+
 /* ---- tests -------------------------------------------------------------------------------- */
 
 static struct vm *made(guest_fn guest, struct vm_config *c)
@@ -449,6 +470,75 @@ static void vm_stands_still_while_paused(void **unused)
 	assert_true(vm_free(vm));
 }
 
+/* ---- events ---- */
+
+struct heard {
+	struct vm *vm;
+	unsigned n, of[VM_EV_N], enough;
+	char last[200];
+};
+
+static void hear(void *ctx, enum vm_event ev, unsigned cpu, const char *text)
+{
+	struct heard *h = ctx;
+
+	(void)cpu;
+	assert_true(script.board->paused);
+	h->of[ev]++;
+	snprintf(h->last, sizeof(h->last), "%s", text);
+	if (++h->n == h->enough)
+		vm_stop(h->vm, VM_QUIT, "enough");
+}
+
+static void hears(guest_fn guest, struct vm_config c, struct heard *h, enum vm_end want)
+{
+	struct err e;
+
+	c.event = hear;
+	c.event_ctx = h;
+	h->vm = made(guest, &c);
+	assert_int_equal(vm_run(h->vm, &e), want);
+	assert_true(vm_free(h->vm));
+}
+
+static void vm_tells_of_a_break(void **unused)
+{
+	struct heard h = { .enough = 50 };
+
+	(void)unused;
+	hears(meets_breaks, (struct vm_config){ .ncpus = 3 }, &h, VM_QUIT);
+	assert_int_equal(h.of[VM_EV_BREAK], h.n);
+	assert_in_range(h.n, 50, 52); /* those that had met one when the run ended are told */
+}
+
+static void vm_tells_how_it_ends(void **unused)
+{
+	struct heard h = { 0 };
+
+	(void)unused;
+	hears(shuts_down, (struct vm_config){ 0 }, &h, VM_TRIPLE_FAULT);
+	assert_int_equal(h.of[VM_EV_TRIPLE_FAULT], 1);
+	hears(halts_for_good, (struct vm_config){ 0 }, &h, VM_WEDGED);
+	assert_int_equal(h.of[VM_EV_WEDGED], 1);
+	hears(panics_and_resets, (struct vm_config){ 0 }, &h, VM_PANIC);
+	assert_int_equal(h.of[VM_EV_PANIC], 1);
+	assert_string_equal(h.last, "the guest panicked: no root");
+	hears(powers_off, (struct vm_config){ 0 }, &h, VM_POWEROFF);
+	assert_int_equal(h.n, 3);
+}
+
+static void vm_panic_may_go_on(void **unused)
+{
+	struct heard h = { .enough = 3 };
+
+	(void)unused;
+	hears(panics_and_goes_on,
+	      (struct vm_config){ .panic_continue = true, .watchdog_ns = 300000000 }, &h, VM_QUIT);
+	assert_int_equal(h.of[VM_EV_OOPS], 1);
+	assert_int_equal(h.of[VM_EV_PANIC], 1);
+	assert_int_equal(h.of[VM_EV_WATCHDOG], 1);
+}
+
 static void vm_auto_says_why_not_kvm(void **unused)
 {
 	struct vm_config c = { .ram = MIB(2), .ncpus = 1 };
@@ -474,6 +564,9 @@ int main(void)
 		cmocka_unit_test(vm_halt_ends_by_interrupt),
 		cmocka_unit_test(vm_waits_for_a_full_console),
 		cmocka_unit_test(vm_stands_still_while_paused),
+		cmocka_unit_test(vm_tells_of_a_break),
+		cmocka_unit_test(vm_tells_how_it_ends),
+		cmocka_unit_test(vm_panic_may_go_on),
 		cmocka_unit_test(vm_auto_says_why_not_kvm),
 	};
 
