@@ -138,9 +138,11 @@ static int bad_value(const struct opt *o, const char *val, const char *want, str
 
 static int set_flag(const struct opt *o, bool *to, const char *val, struct err *e)
 {
-	if (val && strcmp(val, "yes") && strcmp(val, "no"))
+	bool yes = !val || !strcmp(val, "yes") || !strcmp(val, "on");
+
+	if (!yes && strcmp(val, "no") && strcmp(val, "off"))
 		return bad_value(o, val, "yes or no", e);
-	*to = !val || !strcmp(val, "yes");
+	*to = yes;
 	return 0;
 }
 
@@ -292,6 +294,23 @@ static int take_line(const struct opt *rows, void *to, char *line, struct err *e
 	if (!val && o->kind != OPT_FLAG)
 		return err_set(e, -EINVAL, "'%s' needs a value: %s = %s", name, name, o->arg);
 	return set(o, to, val, e);
+}
+
+int opt_words(const struct opt *rows, void *to, const char *words, struct err *e)
+{
+	int rc = 0;
+
+	while (!rc && *words) {
+		size_t len = strcspn(words, ",");
+		char *word = strndup(words, len);
+
+		if (!word)
+			return err_set(e, -ENOMEM, "out of memory");
+		rc = take_line(rows, to, word, e);
+		free(word);
+		words += len + (words[len] == ',');
+	}
+	return rc;
 }
 
 int opt_file(const struct opt *rows, void *to, const char *path, struct err *e)

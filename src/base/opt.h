@@ -6,7 +6,7 @@
 #include "base/types.h"
 
 enum opt_kind {
-	OPT_FLAG,   /* bool: --name, --name=yes, --name=no */
+	OPT_FLAG,   /* bool: --name, --name=yes, --name=no; on and off mean the same */
 	OPT_TEXT,   /* char *, a copy; the last one given wins */
 	OPT_LIST,   /* struct opt_list: each one given is added */
 	OPT_SIZE,   /* u64 bytes, see opt_size() */
@@ -47,6 +47,11 @@ MUST_CHECK int opt_take(const struct opt *rows, void *to, int argc, char **argv,
  * alone. Errors name file and line.
  */
 MUST_CHECK int opt_file(const struct opt *rows, void *to, const char *path, struct err *e);
+
+/*
+ * opt_words - take "name=value,name,…", as it stands behind an option that has options of its own.
+ */
+MUST_CHECK int opt_words(const struct opt *rows, void *to, const char *words, struct err *e);
 
 /* opt_free - free the texts and lists that were taken. */
 void opt_free(const struct opt *rows, void *to);

@@ -15,30 +15,61 @@ struct net;
 /* What a frame needs done to it yet: checksum, segmentation. All zero: nothing. virtio 1.2 5.1.6. */
 typedef struct virtio_net_hdr_v1 net_meta;
 
-/* The card's side. Called on the network's thread, with no lock of the network's held. */
+/*
+ * The card's side. A network has one thread, and everything here is called on it, with no lock of
+ * the network's held. receive may come from inside the card's own net_send().
+ */
 struct net_calls {
 	void *ctx;
-	/* A frame for the guest. false: no room, keep it and stop until net_ready(). */
+	/* net_wake() was called: net_send() what there is. */
+	void (*serve)(void *ctx);
+	/* A frame for the guest. false: no room; it is kept, and offered again after net_wake(). */
 	bool (*receive)(void *ctx, const net_meta *meta, const struct iovec *iov, unsigned niov);
+	/* No more frames for now: time to tell the guest of those that came. */
+	void (*flush)(void *ctx);
 	void (*link)(void *ctx, bool up); /* may be NULL */
 };
 
-enum { /* what a network takes over from a card, and may hand it when net_offer() says so */
-	NET_CSUM = 1 << 0, NET_TSO4 = 1 << 1, NET_TSO6 = 1 << 2,
+enum { /* what a network can take over from a card, and a card from a network */
+	NET_CSUM = 1 << 0, /* finishing a checksum; in the other direction: not checking one */
+	NET_TSO4 = 1 << 1, NET_TSO6 = 1 << 2,
 };
+#define NET_ALL (NET_CSUM | NET_TSO4 | NET_TSO6)
 
 /*
- * net_open - make the network that spec asks for: "user[,hostfwd=…]", "tap=NAME", "socket=PATH",
- * "none". Nothing is received before net_start().
+ * net_open - make the network that spec asks for:
+ *   user[,hostfwd=PROTO:HOST:PORT-GUEST:PORT]…[,net=A.B.C.D/N][,restrict=on][,ipv6=off]
+ *   tap=NAME         a TAP interface of the host
+ *   socket=PATH      guests joined at a unix socket. Each frame is its length, 4 bytes big-endian,
+ *                    and its bytes, as QEMU's "-netdev stream" has it. Whoever comes first listens
+ *                    and passes frames on between all the others.
+ *   none             no card: ret becomes NULL
+ * Each may end in ",mac=52:54:00:…". Nothing happens before net_start().
+ * Errors: a sentence; -EINVAL when spec is not understood.
  */
 MUST_CHECK int net_open(const char *spec, struct net **ret, struct err *e);
 void net_close(struct net *n); /* no call is under way when it is back; NULL is fine */
 
-unsigned net_can(const struct net *n);                /* NET_ bits it takes from the card */
-void net_start(struct net *n, const struct net_calls *c, unsigned offer); /* offer: what c takes */
-void net_ready(struct net *n); /* the card has room again. Any thread */
+/* net_check - would net_open() understand spec? Opens nothing. -EINVAL with a sentence. */
+MUST_CHECK int net_check(const char *spec, struct err *e);
 
-/* net_send - a frame from the guest; it is copied or sent before this returns. Any thread. */
+const u8 *net_mac(const struct net *n); /* 6 bytes: the card's address, chosen or the user's */
+
+/*
+ * net_start - frames flow from now on. Again with the same c, but another offer, when the guest has
+ * changed its mind about what it takes.
+ *   offer   NET_ bits: what c->receive takes in meta
+ * Threads: any.
+ */
+void net_start(struct net *n, const struct net_calls *c, unsigned offer);
+
+/* net_wake - the card has frames to send, or room again. Any thread; waits for nothing. */
+void net_wake(struct net *n);
+
+/*
+ * net_send - a frame from the guest, with meta using any of NET_ALL; it is copied or sent when
+ * this is back, and dropped when it makes no sense. From inside c->serve only.
+ */
 void net_send(struct net *n, const net_meta *meta, const struct iovec *iov, unsigned niov);
 
 #endif

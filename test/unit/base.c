@@ -1,15 +1,19 @@
-/* base.c - tests of errors and log levels. @links src/base */
+/* base.c - tests of errors, log levels and unix sockets. @links src/base */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "base/err.h"
 #include "base/log.h"
 #include "base/stat.h"
+#include "base/unix.h"
 
 static void err_set_hands_the_code_back(void **unused)
 {
@@ -80,6 +84,40 @@ static void every_counter_and_channel_has_a_help(void **unused)
 	assert_int_equal(i, LOG_N);
 }
 
+static void unix_listen_replaces_only_what_is_left_over(void **unused)
+{
+	char dir[] = "/tmp/pandok-unit.XXXXXX", path[64], longer[200];
+	struct stat st;
+	struct err e;
+	int fd, client;
+
+	(void)unused;
+	assert_non_null(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/s", dir);
+	assert_int_equal(unix_connect(path), -ENOENT);
+	fd = unix_listen(path, &e);
+	assert_true(fd >= 0);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0600);
+	assert_int_equal(unix_listen(path, &e), -EADDRINUSE);
+	assert_non_null(strstr(e.text, path));
+	client = unix_connect(path);
+	assert_true(client >= 0);
+	close(client);
+
+	close(fd); /* as if the process had been killed: the path stays */
+	assert_int_equal(unix_connect(path), -ECONNREFUSED);
+	fd = unix_listen(path, &e);
+	assert_true(fd >= 0);
+	close(fd);
+	unlink(path);
+	rmdir(dir);
+
+	memset(longer, 'x', sizeof(longer) - 1);
+	longer[sizeof(longer) - 1] = 0;
+	assert_int_equal(unix_listen(longer, &e), -ENAMETOOLONG);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -89,6 +127,7 @@ int main(void)
 		cmocka_unit_test(err_in_keeps_a_long_sentence_inside),
 		cmocka_unit_test(log_set_changes_all_or_nothing),
 		cmocka_unit_test(every_counter_and_channel_has_a_help),
+		cmocka_unit_test(unix_listen_replaces_only_what_is_left_over),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

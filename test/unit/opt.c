@@ -1,5 +1,5 @@
 /* opt.c - options by their rows: values, suggestions, files; the command line of run.
- * @links src/base/opt.c src/base/err.c src/cli/options.c src/cli/say.c src/cli/term.c
+ * @links src/base/opt.c src/base/err.c src/base/unix.c src/cli/options.c src/cli/say.c src/cli/term.c
  * @links src/cli/serial.c src/cli/serial_unix.c */
 #include <errno.h>
 #include <setjmp.h>
@@ -224,6 +224,28 @@ static void config_names_the_line(void **unused)
 	}
 }
 
+static void words_behind_an_option(void **unused)
+{
+	static const struct opt rows[] = {
+		{ "ro", NULL, OPT_FLAG, 0, offsetof(struct options, stats), 0, 0, "" },
+		{ "serial", "TEXT", OPT_TEXT, 0, offsetof(struct options, append), 0, 0, "" },
+		{ "file", "FILE", OPT_LIST, 0, offsetof(struct options, initrd), 0, 0, "" },
+		{ 0 },
+	};
+	struct options o = { .stats = false };
+	struct err e;
+
+	(void)unused;
+	assert_int_equal(opt_words(rows, &o, "", &e), 0);
+	assert_int_equal(opt_words(rows, &o, "ro=on,serial=a=b,file=1,file=2", &e), 0);
+	assert_true(o.stats);
+	assert_string_equal(o.append, "a=b");
+	assert_int_equal(o.initrd.n, 2);
+	assert_int_equal(opt_words(rows, &o, "ro,seral=1", &e), -EINVAL);
+	assert_string_equal(e.text, "unknown option 'seral'; did you mean 'serial'?");
+	opt_free(rows, &o);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -237,6 +259,7 @@ int main(void)
 		cmocka_unit_test(refusals),
 		cmocka_unit_test(config_is_overridden),
 		cmocka_unit_test(config_names_the_line),
+		cmocka_unit_test(words_behind_an_option),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
