@@ -232,6 +232,7 @@ static int set(const struct opt *o, void *to, const char *val, struct err *e)
 	case OPT_FLAG:
 		return set_flag(o, at, val, e);
 	case OPT_TEXT:
+	case OPT_MAYBE:
 		return set_text(at, val, e);
 	case OPT_LIST:
 		return add_text(at, val, e);
@@ -252,6 +253,8 @@ int opt_take(const struct opt *rows, void *to, int argc, char **argv, int *i, st
 
 	if (!o)
 		return unknown(rows, "--", name, len, e);
+	if (!val && o->kind == OPT_MAYBE)
+		val = "";
 	if (!val && o->kind != OPT_FLAG) {
 		if (*i + 1 >= argc)
 			return err_set(e, -EINVAL, "option '--%s' needs a value: %s", o->name, o->arg);
@@ -340,7 +343,7 @@ void opt_free(const struct opt *rows, void *to)
 		void *at = (char *)to + rows->offset;
 		struct opt_list *list = at;
 
-		if (rows->kind == OPT_TEXT) {
+		if (rows->kind == OPT_TEXT || rows->kind == OPT_MAYBE) {
 			free(*(char **)at);
 			*(char **)at = NULL;
 		} else if (rows->kind == OPT_LIST) {

@@ -8,6 +8,7 @@
 enum opt_kind {
 	OPT_FLAG,   /* bool: --name, --name=yes, --name=no; on and off mean the same */
 	OPT_TEXT,   /* char *, a copy; the last one given wins */
+	OPT_MAYBE,  /* char * as OPT_TEXT, its value only behind '='; "" without one */
 	OPT_LIST,   /* struct opt_list: each one given is added */
 	OPT_SIZE,   /* u64 bytes, see opt_size() */
 	OPT_NUMBER, /* u64 */

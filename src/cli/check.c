@@ -5,6 +5,7 @@
 
 #include "cli/check.h"
 #include "cli/cli.h"
+#include "cli/json.h"
 
 struct check_options {
 	bool json;
@@ -68,24 +69,10 @@ static void people_print(const struct check *c)
 
 /* ---- JSON --------------------------------------------------------------------------------- */
 
-static void json_text(const char *s)
-{
-	putchar('"');
-	for (; *s; s++) {
-		if (*s == '"' || *s == '\\')
-			printf("\\%c", *s);
-		else if ((unsigned char)*s < 0x20 || (unsigned char)*s >= 0x7f)
-			printf("\\u%04x", (unsigned char)*s);
-		else
-			putchar(*s);
-	}
-	putchar('"');
-}
-
 static void json_value(const struct fact *f)
 {
 	if (f->kind == FACT_TEXT)
-		json_text(f->text);
+		json_text(stdout, f->text);
 	else if (f->kind == FACT_BOOL)
 		printf(f->number ? "true" : "false");
 	else if (f->number == UINT64_MAX) /* no limit */
@@ -125,9 +112,9 @@ static void json_print(const struct check *c)
 	printf("\n  },\n  \"problems\": [");
 	for (i = 0; i < c->nproblems; i++) {
 		printf("%s\n    { \"what\": ", i ? "," : "");
-		json_text(c->problem[i].what);
+		json_text(stdout, c->problem[i].what);
 		printf(", \"fix\": ");
-		json_text(c->problem[i].fix);
+		json_text(stdout, c->problem[i].fix);
 		printf(" }");
 	}
 	printf("%s]\n}\n", c->nproblems ? "\n  " : "");

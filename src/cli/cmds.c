@@ -21,11 +21,20 @@ static const char run_more[] =
 	"4 triple fault or nothing can wake the guest, 124 time limit; with --debug-exit the value v\n"
 	"that the guest writes to port 0xf4 gives 2v+1.\n";
 
+static const char doctor_more[] =
+	"FILE is a kernel: ELF of any kind, a bzImage (what is inside is examined too), or raw bytes.\n"
+	"Each finding says what is wrong and where, why it matters, and what fixes it.\n"
+	"\n"
+	"Exit status: 0 nothing worse than a note, 3 a warning, 4 something fatal, 1 a file cannot be\n"
+	"read, 2 usage.\n";
+
 const struct cmd cmds[] = {
 	{ "run", "[OPTION...] KERNEL [ARGUMENT...]", "boot a kernel in a new machine", cmd_run,
 	  run_opts, run_more },
 	{ "check", "[OPTION...]", "say which engine would run here, and why", cmd_check,
 	  check_opts, NULL },
+	{ "doctor", "[OPTION...] FILE...", "say what is wrong with a kernel file, and the fix", cmd_doctor,
+	  doctor_opts, doctor_more },
 	{ "help", "[OPTION...] [COMMAND]", "say what a command does", cmd_help, help_opts, NULL },
 	{ 0 },
 };

@@ -19,10 +19,16 @@ const struct opt help_opts[] = {
 	{ 0 },
 };
 
+/* A value that may be left out brings its own "=". */
+static const char *gap(const struct opt *o)
+{
+	return o->arg && o->kind != OPT_MAYBE ? " " : "";
+}
+
 /* "  --name VALUE", padded to COLUMN, then help wrapped at WIDTH. */
 static void option_text(const struct opt *o, FILE *to)
 {
-	int at = fprintf(to, "  --%s%s%s", o->name, o->arg ? " " : "", o->arg ? o->arg : "");
+	int at = fprintf(to, "  --%s%s%s", o->name, gap(o), o->arg ? o->arg : "");
 	const char *p = o->help;
 
 	if (at > COLUMN - 2) {
@@ -98,7 +104,7 @@ static void roff(FILE *to)
 		for (const struct opt *o = c->opts; o && o->name; o++) {
 			fputs(".TP\n.B \\-\\-", to);
 			roff_text(o->name, to);
-			fprintf(to, "%s%s\n", o->arg ? " " : "", o->arg ? o->arg : "");
+			fprintf(to, "%s%s\n", gap(o), o->arg ? o->arg : "");
 			roff_text(o->help, to);
 			fputs(".\n", to);
 		}

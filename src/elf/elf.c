@@ -156,14 +156,14 @@ static u32 section_read(const struct elf *elf, unsigned i, struct elf_section *r
 
 		memcpy(&h, at, sizeof(h));
 		*ret = (struct elf_section){ "", h.sh_type, h.sh_flags, h.sh_addr, h.sh_offset,
-					     h.sh_size, h.sh_addralign };
+					     h.sh_size, h.sh_addralign, h.sh_link };
 		return h.sh_name;
 	} else {
 		Elf32_Shdr h;
 
 		memcpy(&h, at, sizeof(h));
 		*ret = (struct elf_section){ "", h.sh_type, h.sh_flags, h.sh_addr, h.sh_offset,
-					     h.sh_size, h.sh_addralign };
+					     h.sh_size, h.sh_addralign, h.sh_link };
 		return h.sh_name;
 	}
 }

@@ -37,6 +37,7 @@ struct elf_section {
 	const char *name; /* "" when it has none that can be read */
 	u32 type;         /* SHT_ */
 	u64 flags, addr, offset, size, align;
+	u32 link; /* another section: a symbol table's names */
 };
 
 struct elf_note {
@@ -95,5 +96,43 @@ u64 elf_end(const struct elf *elf);
 
 /* elf_machine_name - "x86-64" and the like, for a sentence. */
 const char *elf_machine_name(u16 machine);
+
+/*
+ * elf_at - the len bytes of the file that a PT_LOAD brings to virtual address vaddr; NULL when none
+ * does.
+ */
+const u8 *elf_at(const struct elf *elf, u64 vaddr, u64 len);
+
+/* elf_section_find - the first section of that name; false when there is none. */
+bool elf_section_find(const struct elf *elf, const char *name, struct elf_section *ret);
+
+/* A symbol table; n is 0 when the file has none that can be read. */
+struct elf_symtab {
+	bool is64;
+	const u8 *at;
+	u64 n;
+	const char *names;
+	u64 names_len;
+};
+
+struct elf_symbol {
+	const char *name; /* "" when it has none that can be read */
+	u64 value, size;
+	u8 type, bind;    /* STT_, STB_ */
+	u16 section;      /* SHN_UNDEF: defined elsewhere */
+};
+
+/* elf_symtab - the full symbol table, or the dynamic one of a stripped file. */
+void elf_symtab(const struct elf *elf, struct elf_symtab *ret);
+
+/* elf_symbol - number i, which is below n. elf_symbol_find - the first defined one of that name. */
+void elf_symbol(const struct elf_symtab *t, u64 i, struct elf_symbol *ret);
+bool elf_symbol_find(const struct elf_symtab *t, const char *name, struct elf_symbol *ret);
+
+/* elf_symbol_at - the function or object that holds addr; else the nearest label before it. */
+bool elf_symbol_at(const struct elf_symtab *t, u64 addr, struct elf_symbol *ret);
+
+#include "elf/dynamic.h"
+#include "elf/xen.h"
 
 #endif

@@ -12,6 +12,7 @@ A small hypervisor: boots kernels in a virtual machine, with or without /dev/kvm
 Commands:
   run        boot a kernel in a new machine
   check      say which engine would run here, and why
+  doctor     say what is wrong with a kernel file, and the fix
   help       say what a command does
 
 'pandok help COMMAND' tells more; 'pandok --version' the version.
@@ -24,6 +25,7 @@ A small hypervisor: boots kernels in a virtual machine, with or without /dev/kvm
 Commands:
   run        boot a kernel in a new machine
   check      say which engine would run here, and why
+  doctor     say what is wrong with a kernel file, and the fix
   help       say what a command does
 
 'pandok help COMMAND' tells more; 'pandok --version' the version.

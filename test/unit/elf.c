@@ -1,5 +1,5 @@
 /* elf.c - the ELF reader, on files that are right and on files that lie.
- * @links src/elf/elf.c src/base/err.c src/mem */
+ * @links src/elf src/base/err.c src/mem */
 #include "boot_kit.h"
 
 static const struct seg_spec two[] = {
