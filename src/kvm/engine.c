@@ -317,6 +317,7 @@ const struct engine_ops kvm_ops = {
 	.get_state = kvm_state_get,
 	.put_state = kvm_state_put,
 	.reset = kvm_reset,
+	.breaks = kvm_breaks,
 	.irq_line = irq_line,
 	.msi = msi,
 };

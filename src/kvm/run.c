@@ -187,6 +187,11 @@ static bool exit_handle(struct kvm_vcpu *kv, enum run_exit *ret, struct err *e)
 	case KVM_EXIT_HLT:
 		*ret = RUN_HALT;
 		return true;
+	case KVM_EXIT_DEBUG:
+		if (!kvm_debug_exit(kv))
+			return false;
+		*ret = RUN_DEBUG;
+		return true;
 	case KVM_EXIT_SHUTDOWN:
 		kvm_state_get(&kv->base);
 		*ret = RUN_SHUTDOWN;
@@ -305,7 +310,9 @@ enum run_exit kvm_vcpu_run(struct vcpu *v, struct err *e)
 		return RUN_ERROR;
 	kv->tid = (pid_t)syscall(SYS_gettid);
 	looks = look_start(kv, &look);
+	kvm_debug_begin(kv);
 	why = loop(kv, e);
+	kvm_debug_end(kv);
 	if (looks)
 		timer_delete(look);
 	kv->tid = 0;

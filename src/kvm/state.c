@@ -186,12 +186,7 @@ static void xcrs_get(struct kvm_vcpu *kv)
 		kv->base.xcr0 = x.xcrs[0].value;
 }
 
-/*
- * QEMU's TCG, as a processor for KVM, lets the guest's XSETBV pass unseen: KVM would put XCR0's reset
- * value back at each entry, and the guest lose its vector registers. There XCR0 starts as
- * the guest will set it. Tried with QEMU 7.2.
- */
-static bool xsetbv_is_unseen(void)
+bool kvm_on_tcg(void)
 {
 	struct cpuid_regs r;
 
@@ -201,12 +196,17 @@ static bool xsetbv_is_unseen(void)
 	return !memcmp(&r.ebx, "TCGT", 4) && !memcmp(&r.ecx, "CGTC", 4);
 }
 
+/*
+ * QEMU's TCG, as a processor for KVM, lets the guest's XSETBV pass unseen: KVM would put XCR0's reset
+ * value back at each entry, and the guest lose its vector registers. There XCR0 starts as
+ * the guest will set it. Tried with QEMU 7.2.
+ */
 static void xcrs_put(struct kvm_vcpu *kv)
 {
 	const struct cpuid_config guest = { .soft = true };
 	struct kvm_xcrs x = { .nr_xcrs = 1, .xcrs[0].value = kv->base.xcr0 };
 
-	if (kv->base.xcr0 == 1 && xsetbv_is_unseen())
+	if (kv->base.xcr0 == 1 && kvm_on_tcg())
 		x.xcrs[0].value = cpuid_xcr0(&guest);
 	BUG_ON(ioctl(kv->fd, KVM_SET_XCRS, &x) < 0);
 }

@@ -1,4 +1,5 @@
 /* engine.c - tests of the KVM engine, run where /dev/kvm works: inside QEMU. */
+#include <errno.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -266,6 +267,109 @@ static void kvm_starts_another_processor(void **unused)
 	kvm_ops.vcpu_free(other);
 }
 
+/* ---- a debugger ---- */
+
+/* mov cx, 1000; again: inc ax; mov [0x3000], ax; loop again; jmp $ */
+static const u8 counts[] = { 0xb9, 0xe8, 3, 0x40, 0xa3, 0, 0x30, 0xe2, 0xfa, 0xeb, 0xfe };
+enum { C_INC = 0x1003, C_STORE = 0x1004, C_LOOP = 0x1007, C_END = 0x1009 };
+
+static void stopped(enum run_exit why, unsigned hit, u64 rip, u64 ax)
+{
+	assert_int_equal(why, RUN_DEBUG);
+	kvm_ops.get_state(v);
+	assert_int_equal(v->rip, rip);
+	assert_int_equal(v->gpr[RAX], ax);
+	assert_int_equal(v->debug_hit, hit);
+}
+
+/* The program stands at its first instruction, and these are set. */
+static void begin(const struct engine_break *b, unsigned n)
+{
+	struct err e;
+	int rc;
+
+	memcpy(mem_host_w(mem, GPA(0x1000), sizeof(counts)), counts, sizeof(counts));
+	vcpu_reset(v);
+	v->seg[SEG_CS].sel = 0;
+	v->seg[SEG_CS].base = 0;
+	v->rip = 0x1000;
+	kvm_ops.put_state(v);
+	rc = kvm_ops.breaks(en, b, n, &e);
+	if (rc == -ENOTSUP)
+		skip(); /* QEMU's emulation of SVM has none */
+	assert_int_equal(rc, 0);
+}
+
+static void kvm_steps(void **unused)
+{
+	static const u64 way[] = { C_INC, C_STORE, C_LOOP };
+	struct err e;
+	pthread_t t;
+
+	(void)unused;
+	begin(NULL, 0);
+	v->debug_step = true;
+	for (unsigned i = 0; i < 12; i++)
+		stopped(kvm_ops.run(v, &e), DEBUG_STEPPED, way[i % 3], (i + 2) / 3);
+	v->debug_step = false;
+	assert_int_equal(pthread_create(&t, NULL, kick_later, v), 0);
+	assert_int_equal(kvm_ops.run(v, &e), RUN_EVENT);
+	pthread_join(t, NULL);
+	kvm_ops.get_state(v);
+	assert_int_equal(v->rip, C_END);
+	assert_int_equal(v->gpr[RAX], 1000);
+}
+
+static void stops_at_store(const struct engine_break *b, unsigned n)
+{
+	unsigned hit = DEBUG_BREAK + n - 1;
+	struct err e;
+
+	begin(b, n);
+	for (unsigned k = 1; k < 6; k++)
+		stopped(kvm_ops.run(v, &e), hit, C_STORE, k);
+	v->debug_step = true;
+	stopped(kvm_ops.run(v, &e), DEBUG_STEPPED, C_LOOP, 5);
+	stopped(kvm_ops.run(v, &e), DEBUG_STEPPED, C_INC, 5);
+	v->debug_step = false;
+	stopped(kvm_ops.run(v, &e), hit, C_STORE, 6);
+	assert_int_equal(kvm_ops.breaks(en, NULL, 0, &e), 0);
+	assert_memory_equal(mem_host(mem, GPA(0x1000), sizeof(counts)), counts, sizeof(counts));
+}
+
+static void kvm_stops_at_breakpoints(void **unused)
+{
+	static const struct engine_break b = { BREAK_EXEC, 0, { C_STORE } };
+
+	(void)unused;
+	stops_at_store(&b, 1);
+}
+
+/* More than the debug registers hold are planted. */
+static void kvm_stops_at_planted_breakpoints(void **unused)
+{
+	static const struct engine_break b[] = {
+		{ BREAK_EXEC, 0, { 0x5000 } }, { BREAK_EXEC, 0, { 0x5001 } },
+		{ BREAK_EXEC, 0, { 0x5002 } }, { BREAK_EXEC, 0, { 0x5003 } },
+		{ BREAK_EXEC, 0, { C_STORE } },
+	};
+
+	(void)unused;
+	stops_at_store(b, ARRAY_SIZE(b));
+}
+
+static void kvm_watches_writes(void **unused)
+{
+	static const struct engine_break b = { BREAK_WRITE, 2, { 0x3000 } };
+	struct err e;
+
+	(void)unused;
+	begin(&b, 1);
+	stopped(kvm_ops.run(v, &e), DEBUG_BREAK, C_LOOP, 1);
+	stopped(kvm_ops.run(v, &e), DEBUG_BREAK, C_LOOP, 2);
+	assert_int_equal(kvm_ops.breaks(en, NULL, 0, &e), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -276,6 +380,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(kvm_triple_fault_shuts_down, machine_up, machine_down),
 		cmocka_unit_test_setup_teardown(kvm_halt_for_good_is_seen, machine_up, machine_down),
 		cmocka_unit_test_setup_teardown(kvm_kick_ends_a_loop, machine_up, machine_down),
+		cmocka_unit_test_setup_teardown(kvm_steps, machine_up, machine_down),
+		cmocka_unit_test_setup_teardown(kvm_stops_at_breakpoints, machine_up, machine_down),
+		cmocka_unit_test_setup_teardown(kvm_stops_at_planted_breakpoints, machine_up, machine_down),
+		cmocka_unit_test_setup_teardown(kvm_watches_writes, machine_up, machine_down),
 		cmocka_unit_test_setup_teardown(kvm_starts_another_processor, machine_up_2, machine_down),
 	};
 
