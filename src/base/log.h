@@ -23,6 +23,7 @@ enum log_level { LOG_OFF, LOG_WARN, LOG_INFO, LOG_DEBUG, LOG_TRACE };
 	X(sys, "system instructions and exceptions") \
 	X(kvm, "the KVM engine")                     \
 	X(net, "networks and what is at their other end") \
+	X(fs, "shared directories")                  \
 	X(cli, "command line and terminal")
 
 enum log_channel {
