@@ -45,9 +45,7 @@ unsigned exit_add(struct tr *t, u64 pc, u32 mode)
 	struct exit *x = &t->exit[t->nexits];
 
 	BUG_ON(t->nexits == EXITS);
-	*x = (struct exit){
-	    .owner = t->b, .pc = pc, .mode = mode, .from = (u16)(t->in[t->now].in.pc - t->b->pc)};
-	x->from_len = t->in[t->now].in.len;
+	*x = (struct exit){ .owner = t->b, .pc = pc, .mode = mode };
 	x->checked = t->b->crosses ||
 		     ((t->b->cs_base + pc) ^ (t->b->cs_base + t->b->pc)) >> GUEST_PAGE_SHIFT;
 	return t->nexits++;
@@ -109,6 +107,14 @@ static bool decode_within(const struct fetch *f, struct dinsn *d, u64 pc, u64 en
 	return room && decode(d, f->bytes, (unsigned)room, pc, mode);
 }
 
+/* Does a direct branch lead to what is no address? Then it faults itself, if it is taken at all. */
+static bool leads_out(const struct tr *t, const struct dinsn *d, u64 end)
+{
+	if ((d->action != A_JMP && d->action != A_JCC && d->action != A_CALL_NEAR) || d->has_modrm)
+		return false;
+	return t->mode & M_CODE64 ? !canonical(d->target) : d->target >= end;
+}
+
 #define SIDE_EXITS 2
 #define SIDE_INSNS 24
 
@@ -143,6 +149,8 @@ static enum step decode_block(struct tr *t, const u8 *bytes, unsigned room)
 		if (t->so->deterministic && (d->in.mnemonic == ZYDIS_MNEMONIC_RDRAND ||
 					     d->in.mnemonic == ZYDIS_MNEMONIC_RDSEED))
 			d->action = A_UD;
+		if (leads_out(t, d, end))
+			decode_in_c(d);
 		t->n++;
 		t->b->last = (u16)(pc - t->b->pc);
 		f.bytes += d->in.len;

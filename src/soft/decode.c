@@ -396,7 +396,7 @@ static void fill_insn(struct dinsn *d, const ZydisDecodedInstruction *z, u64 pc)
 	in->rm = d->mod_rm;
 	in->imm = z->raw.imm[0].is_signed ? (u64)z->raw.imm[0].value.s : z->raw.imm[0].value.u;
 	in->imm2 = z->raw.imm[1].value.u;
-	d->target = in->imm + pc + z->length;
+	d->target = (in->imm + pc + z->length) & size_mask(in->opsize);
 }
 
 /* Subject to CR0.TS, CR0.EM and CR4.OSFXSR. SDM 3A 13.1.3 names the exceptions. */
@@ -485,14 +485,13 @@ static u8 refine(struct dinsn *d, const ZydisDecodedInstruction *z, u32 mode)
 
 	if (z->meta.branch_type == ZYDIS_BRANCH_TYPE_FAR)
 		return A_END;
+	if ((z->mnemonic == MN(VZEROALL) || z->mnemonic == MN(VZEROUPPER)) && (mode & M_CODE64))
+		return A_COPY;
 	if (z->mnemonic == MN(MOV) && is_system_mov(z))
 		return z->opcode_map == ZYDIS_OPCODE_MAP_0F ? A_END : A_CALL;
 	if ((z->mnemonic == MN(MOVSD) || z->mnemonic == MN(CMPSD)) &&
 	    z->meta.category != ZYDIS_CATEGORY_STRINGOP)
 		return A_COPY;
-	if ((a == A_JMP || a == A_CALL_NEAR) && !d->has_modrm && (mode & M_CODE64) &&
-	    !canonical(d->target))
-		return A_END;
 	switch (a) {
 	case A_COPY:
 		return set_copied[z->meta.isa_set] ? A_COPY : A_UD;
@@ -596,6 +595,14 @@ bool decode(struct dinsn *d, const u8 *bytes, unsigned room, u64 pc, u32 mode)
 	if (d->in.asks_fpu)
 		d->action = A_END;
 	return true;
+}
+
+void decode_in_c(struct dinsn *d)
+{
+	static const struct insn_row jcc = { .fn = op_jcc, .flags = ROW_LIGHT | ROW_ENDS };
+
+	d->row = d->action == A_JCC ? &jcc : row_of[d->in.mnemonic];
+	d->action = A_END;
 }
 
 bool decode_ends_block(const struct dinsn *d)

@@ -88,23 +88,13 @@ static void poll(struct tr *t, unsigned insn_off, u8 flags)
 	emit_load32(&t->e, T1, M_BASE(T1));
 }
 
-static u64 cut_pc(const struct tr *t, u64 pc)
-{
-	const struct insn *in = &t->in[t->now].in;
-
-	/* A branch of 16 bits cuts where it leads, not where it does not. */
-	if (decode_ends_block(&t->in[t->now]) && in->opsize == 2 && pc != in->pc + in->len)
-		return (u16)pc;
-	return t->mode & M_CODE64 ? pc : (u32)pc;
-}
+static u64 cut_pc(const struct tr *t, u64 pc) { return t->mode & M_CODE64 ? pc : (u32)pc; }
 
 /* The host's r10, of no use between blocks, tells the dispatcher which block a branch leaves and
  * what it has taken from the stack, so that a target that is no address faults at the branch. */
-#define NOT_TAKEN ~0u
 static void branch_mark(struct tr *t, unsigned popped)
 {
-	emit_mov_imm(&t->e, H_R10,
-		     popped == NOT_TAKEN ? 0 : emit_off(&t->e) | (u64)popped << CACHE_BITS);
+	emit_mov_imm(&t->e, H_R10, emit_off(&t->e) | (u64)popped << CACHE_BITS);
 }
 
 /* Jump (or call) to the block at pc. */
@@ -114,7 +104,7 @@ static void go(struct tr *t, u64 pc, u32 mode, bool call)
 
 	pc = cut_pc(t, pc);
 	if (!wants_links(t)) {
-		branch_mark(t, pc == t->b->pc + t->b->len ? NOT_TAKEN : 0);
+		emit_mov_imm(&t->e, H_R10, 0); /* a direct branch leads to an address */
 		emit_mov_imm(&t->e, T0, pc);
 		emit_jmp(&t->e, t->so->thunk.jump);
 		return;

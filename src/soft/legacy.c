@@ -57,9 +57,11 @@ enum step op_call(struct soft_vcpu *s, const struct insn *in)
 		return far_jump(s, in, true);
 	if (near_target(s, in, &size, &to))
 		return STEP_FAULT;
+	stack_open(v, &st);
+	if (stack_room(s, &st, size)) /* before the target is looked at, as processors do */
+		return STEP_FAULT;
 	if (!rip_ok(v, &v->seg[SEG_CS], to & size_mask(size)))
 		return fault_gp(s, 0);
-	stack_open(v, &st);
 	if (stack_push(s, &st, size, next))
 		return STEP_FAULT;
 	stack_commit(v, &st);
@@ -124,6 +126,20 @@ enum step op_loopne(struct soft_vcpu *s, const struct insn *in)
 enum step op_jcxz(struct soft_vcpu *s, const struct insn *in)
 {
 	return branch_if(s, in, !reg_read(cpu_of(s), RCX, in->addrsize));
+}
+
+/* Conditions by the low four bits of the opcode; odd ones are the opposites. SDM 1 B.1. */
+static bool flags_say(u64 f, unsigned cc)
+{
+	static const u16 any[8] = { FL_OF, FL_CF, FL_ZF, FL_CF | FL_ZF, FL_SF, FL_PF, 0, FL_ZF };
+	bool less = cc >> 1 >= 6 && !(f & FL_SF) != !(f & FL_OF);
+
+	return ((f & any[cc >> 1]) || less) != (cc & 1);
+}
+
+enum step op_jcc(struct soft_vcpu *s, const struct insn *in)
+{
+	return branch_if(s, in, flags_say(cpu_of(s)->rflags, in->opcode & 15));
 }
 
 static enum step push_value(struct soft_vcpu *s, unsigned size, u64 val)

@@ -18,11 +18,11 @@
 	X(invpcid) X(rdtsc) X(rdtscp) X(rdpid) X(rdpmc) X(cpuid) X(vmcall) X(rdpkru) X(wrpkru)                       \
 	/* sys_io.c */ X(in) X(out) X(ins) X(outs)                                               \
 	/* string.c */ X(movs) X(stos) X(lods) X(cmps) X(scas)                                   \
-	/* legacy.c */ X(jmp) X(call) X(ret) X(loop) X(loope) X(loopne) X(jcxz) X(push) X(pop)   \
+	/* legacy.c */ X(jmp) X(call) X(ret) X(loop) X(loope) X(loopne) X(jcxz) X(jcc) X(push) X(pop)   \
 	X(pusha) X(popa) X(enter) X(leave) X(bound) X(bt) X(xlat) X(daa) X(das) X(aaa) X(aas)    \
 	X(aam) X(aad) X(salc)                                                                    \
 	/* sysops.c */ X(mov)                                                                    \
-	/* xsave.c */ X(xsave) X(xsavec) X(xrstor) X(fxsave) X(fxrstor)                          \
+	/* xsave.c */ X(xsave) X(xsavec) X(xrstor) X(fxsave) X(fxrstor) X(vzero)                          \
 	/* x87.c */ X(fnstenv) X(fldenv) X(fnsave) X(frstor)                                     \
 	/* gather.c */ X(gather) X(maskmov) X(maskmovdqu) X(maskmovq)
 

@@ -272,8 +272,6 @@ static struct exit *turn(struct soft_vcpu *s, struct exit *x)
 	case X_LINK:
 		x = (struct exit *)(uintptr_t)ret;
 		s->v.rip = x->pc;
-		if (unlikely(!pc_allowed(s)) && x->pc != x->owner->pc + x->from + x->from_len)
-			return branch_fault(s, x->owner, x->from, 0);
 		return x;
 	case X_JUMP:
 		s->v.rip = ret;

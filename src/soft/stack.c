@@ -34,6 +34,13 @@ static u64 sp_add(const struct stack *st, u64 n)
 	return (st->sp & ~st->mask) | ((st->sp + n) & st->mask);
 }
 
+enum step stack_room(struct soft_vcpu *s, const struct stack *st, unsigned size)
+{
+	u64 lin;
+
+	return stack_linear(s, st, sp_add(st, -(u64)size), size, ACC_W, &lin);
+}
+
 enum step stack_push(struct soft_vcpu *s, struct stack *st, unsigned size, u64 val)
 {
 	u64 sp = sp_add(st, -(u64)size), lin;

@@ -190,8 +190,6 @@ struct exit {
 	u32 mode;
 	u32 jmp;     /* offset in the cache of the rel32 to patch */
 	u32 unlinked; /* where the rel32 leads when not linked */
-	u16 from;    /* offset of the instruction that leaves */
-	u8 from_len; /* and its bytes */
 	bool checked; /* enter by the checked entry: another page, or back from a call */
 };
 

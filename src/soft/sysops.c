@@ -199,6 +199,8 @@ const struct insn_row insn_rows[] = {
 	{ MN(FXSAVE64), 0, op_fxsave, "SDM 2A FXSAVE" },
 	{ MN(FXRSTOR), 0, op_fxrstor, "SDM 2A FXRSTOR" },
 	{ MN(FXRSTOR64), 0, op_fxrstor, "SDM 2A FXRSTOR" },
+	{ MN(VZEROALL), 0, op_vzero, "SDM 2C VZEROALL" },
+	{ MN(VZEROUPPER), 0, op_vzero, "SDM 2C VZEROUPPER" },
 	{ MN(FNSTENV), 0, op_fnstenv, "SDM 2A FSTENV" },
 	{ MN(FLDENV), 0, op_fldenv, "SDM 2A FLDENV" },
 	{ MN(FNSAVE), 0, op_fnsave, "SDM 2A FSAVE" },

@@ -160,6 +160,7 @@ void decode_init(void);
 bool decode(struct dinsn *d, const u8 *bytes, unsigned room, u64 pc, u32 mode);
 /* What is no instruction raises #UD; #GP when it is longer than 15 bytes or its segment. SDM 2A 2.3.11. */
 void decode_none(struct dinsn *d, u64 pc, bool too_long);
+void decode_in_c(struct dinsn *d); /* a direct branch */
 bool decode_ends_block(const struct dinsn *d);
 
 /* plan.c */

@@ -65,6 +65,20 @@ static void x87_header(struct vcpu *v, u8 *head)
 	memset(head + XS_FOP, 0, 18);
 }
 
+/* vzeroall, vzeroupper outside 64-bit mode: there are eight registers. SDM 2C. */
+enum step op_vzero(struct soft_vcpu *s, const struct insn *in)
+{
+	struct vcpu *v = cpu_of(s);
+
+	xstate_get(v, XC_AVX);
+	memset(v->xsave + XS_YMM, 0, 128);
+	if (in->vlen == 16)
+		return STEP_NEXT;
+	xstate_get(v, XC_SSE);
+	memset(v->xsave + XS_XMM, 0, 128);
+	return STEP_NEXT;
+}
+
 /* ---- fxsave, fxrstor. SDM 2A ---- */
 
 static bool has_xmm(const struct vcpu *v) { return v->cr4 & CR4_OSFXSR; }

@@ -48,8 +48,9 @@ void outcome_normalize(struct outcome *o, bool bits32)
 	for (unsigned i = 0; i < SEG_N; i++)
 		if (s->sel[i] < 4)
 			s->sel[i] = 0;
-	/* Upper halves and R8..R15 are undefined after 32-bit code; SDM 1 3.4.1.1. */
-	bits32 |= s->sel[SEG_CS] == 0x23;
+	/* Upper halves and R8..R15 are undefined after 32-bit code; SDM 1 3.4.1.1. Of the selectors
+	 * that sequences know, 33h alone is 64-bit code. */
+	bits32 |= s->sel[SEG_CS] != 0x33;
 	for (unsigned i = 0; bits32 && i < 16; i++)
 		s->gpr[i] = i < 8 ? (u32)s->gpr[i] : 0;
 }

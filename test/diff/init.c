@@ -136,8 +136,6 @@ static void choose_vectors(struct gen *g)
 		for (unsigned k = 0; k < 4; k++) {
 			u64 v = vector_quad(&g->rng, kind);
 
-			if (g->q->bits32 && i >= 8)
-				v = 0;
 			memcpy(x + (k < 2 ? FX_XMM : YMMH_AT - 16) + 16 * i + 8 * k, &v, 8);
 		}
 	}

@@ -14,6 +14,7 @@ enum {
 	T_VECTORS = 8,  /* destination and mask */
 	T_ORDER = 16,   /* which of two faults, when it has two */
 	T_STACK = 32,   /* bytes just below the stack pointer */
+	T_FETCH = 64,   /* #UD, or the fault of fetching bytes behind the opcode */
 };
 
 static const struct tolerated {
@@ -34,6 +35,7 @@ static const struct tolerated {
 	{ "sgdt", T_ORDER, "Linux emulates it for programs, and its faults (UMIP)" },
 	{ "sidt", T_ORDER, "Linux emulates it for programs, and its faults (UMIP)" },
 	{ "smsw", T_ORDER, "Linux emulates it for programs, and its faults (UMIP)" },
+	{ "ud", T_FETCH, "the opcode is undefined whatever the bytes behind it are" },
 	{ "sha", T_ORDER, "a page fault comes before misalignment on some processors" },
 	{ "movsb", T_ORDER, "either operand may be looked at first" },
 	{ "movsw", T_ORDER, "either operand may be looked at first" },
@@ -52,13 +54,14 @@ void print_tolerated(void)
 {
 	printf("\nnot compared when the instruction faults:\n");
 	for (unsigned i = 0; i < ARRAY_SIZE(rows); i++)
-		printf("  %s*:%s%s%s%s%s%s: %s\n", rows[i].prefix,
+		printf("  %s*:%s%s%s%s%s%s%s: %s\n", rows[i].prefix,
 		       rows[i].what & T_CR2_PAGE ? " address within the page" : "",
 		       rows[i].what & T_MEMORY ? ", memory before the page" : "",
 		       rows[i].what & T_TAGS ? " x87 tags" : "",
 		       rows[i].what & T_VECTORS ? " destination and mask" : "",
 		       rows[i].what & T_ORDER ? " which of two faults" : "",
-		       rows[i].what & T_STACK ? ", memory below rsp" : "", rows[i].why);
+		       rows[i].what & T_STACK ? ", memory below rsp" : "",
+		       rows[i].what & T_FETCH ? " #UD or a fault of the fetch" : "", rows[i].why);
 }
 
 static const struct tolerated *row_of(const char *name)
@@ -153,7 +156,8 @@ void tolerate(const struct seq *q, struct outcome *native, struct outcome *guest
 	t = row_of(ZydisMnemonicGetString(in.info.mnemonic));
 	if (!t)
 		return;
-	if ((t->what & T_ORDER) && is_far(&in) && is_access(native->vec) && is_access(guest->vec)) {
+	if (((t->what & T_ORDER) && is_far(&in) && is_access(native->vec) && is_access(guest->vec)) ||
+	    ((t->what & T_FETCH) && native->vec == EXC_UD && is_access(guest->vec))) {
 		guest->vec = native->vec;
 		guest->error = native->error;
 		guest->cr2 = native->cr2;
