@@ -5,12 +5,10 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #define FILE_MAX GIB(4)
-#define MAPPED_MIN MIB(2)
 
 /* Reads at most len bytes; fewer at the end of the file. */
 static ssize_t read_some(int fd, void *buf, u64 len)
@@ -41,7 +39,8 @@ static u8 *grow(struct boot_file *f, u64 room)
 	return p;
 }
 
-/* All bytes of something whose length nobody knows. */
+/* All bytes of something whose length nobody knows. A file is not mapped: a writer that makes it
+ * shorter would end us with a SIGBUS. */
 static int slurp(struct boot_file *f, u64 guess, struct err *e)
 {
 	u64 room = guess + 1; /* one more, so that a regular file takes one turn */
@@ -62,22 +61,6 @@ static int slurp(struct boot_file *f, u64 guess, struct err *e)
 	} while (1);
 }
 
-/* A large regular file is mapped: reading it would cost a copy and as much memory again. */
-static bool map(struct boot_file *f, u64 len)
-{
-	void *p;
-
-	if (len < MAPPED_MIN)
-		return false;
-	p = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_POPULATE, f->fd, 0);
-	if (p == MAP_FAILED)
-		return false;
-	f->data = p;
-	f->len = len;
-	f->mapped = true;
-	return true;
-}
-
 static int file_fill(struct boot_file *f, bool whole, struct err *e)
 {
 	struct stat st;
@@ -94,8 +77,6 @@ static int file_fill(struct boot_file *f, bool whole, struct err *e)
 		return err_set(e, -ENOTSUP, "'%s' is a block device, not a file", f->path);
 	if (S_ISREG(st.st_mode) && (u64)st.st_size > FILE_MAX)
 		return err_set(e, -EFBIG, "'%s' is larger than 4 GiB", f->path);
-	if (whole && S_ISREG(st.st_mode) && map(f, (u64)st.st_size))
-		return 0;
 	if (whole || !S_ISREG(st.st_mode))
 		rc = slurp(f, S_ISREG(st.st_mode) ? (u64)st.st_size : KIB(64), e);
 	else
@@ -124,10 +105,7 @@ int boot_file_open(const char *path, bool whole, struct boot_file *ret, struct e
 
 void boot_file_close(struct boot_file *f)
 {
-	if (f->mapped)
-		munmap(f->data, f->len);
-	else
-		free(f->data);
+	free(f->data);
 	f->data = NULL;
 	if (f->fd >= 0)
 		close(f->fd);

@@ -15,7 +15,6 @@ struct boot_file {
 	u8 *data; /* len bytes when they have been read; NULL: read them from fd */
 	u64 len;
 	int fd;
-	bool mapped; /* data is a private mapping of the file */
 };
 
 /*

@@ -151,12 +151,19 @@ static void speaker_gate(void)
 {
 	u8 was = inb(0x61);
 	u64 end = rdtsc() + (8ull << 30);
+	bool low = false;
+	unsigned i;
 
 	outb(0x61, (was & ~2) | 1);
 	outb(0x43, 0xb0); /* channel 2, mode 0 */
+	for (i = 0; i < 20 && !low; i++) { /* again if we were held up for all of 55 ms */
+		outb(0x42, 0xff);
+		outb(0x42, 0xff);
+		low = !(inb(0x61) & 0x20);
+	}
+	check("channel 2: low while it counts", low);
 	outb(0x42, 0);
 	outb(0x42, 4);
-	check("channel 2: low while it counts", !(inb(0x61) & 0x20));
 	while (!(inb(0x61) & 0x20) && rdtsc() < end)
 		;
 	check("channel 2: high at the end", inb(0x61) & 0x20);

@@ -10,10 +10,11 @@ static volatile ulong new_ip;
 
 static bool tick_hook(struct frame *f)
 {
-	ticks++;
-	tick_ip = f->ip;
-	tick_cs = f->cs;
-	tick_flags = f->flags;
+	if (!ticks++) { /* a host that is held up may have more behind it */
+		tick_ip = f->ip;
+		tick_cs = f->cs;
+		tick_flags = f->flags;
+	}
 	outb(PIC1, PIC_EOI);
 	if (new_ip) {
 		f->ip = new_ip;
@@ -117,7 +118,7 @@ static void shadows(void)
 	pit_start(2, 3000);
 	ticks = 0;
 	asm volatile("leaq 1f(%%rip), %0\n sti\n hlt\n1: cli" : "=&r"(after) : : "memory");
-	check("HLT: the saved rip is behind it", ticks == 1 && tick_ip == after);
+	check("HLT: the saved rip is behind it", ticks && tick_ip == after);
 	pend();
 	outb(PIC1 + 1, 0xff);
 	window();

@@ -48,6 +48,8 @@ key:	movw	$COM1, %dx
 	je	panic
 	cmpb	$'f', %al
 	je	flood
+	cmpb	$'u', %al
+	je	faults
 	outb	%al, %dx
 	jmp	wait
 
@@ -90,6 +92,17 @@ flood:	movl	$100000, %edi		/* lines */
 	jnz	1b
 	jmp	power_off
 
+faults:	movl	$fault, %eax		/* an exception whose handler raises it again, for ever */
+	movw	%ax, gate
+	shrl	$16, %eax
+	movw	%ax, gate + 6
+	movw	%cs, gate + 2
+	lidt	table
+	movl	$faulting, %esi
+	call	print
+fault:	movl	$stack, %esp
+	ud2
+
 print:	movw	$COM1, %dx
 1:	lodsb
 	testb	%al, %al
@@ -109,6 +122,14 @@ panicked:
 	.asciz	"[    1.000001] ---[ end Kernel panic - not syncing: test ]---\r\n"
 nothing: .word	0
 	.long	0
+table:	.word	gate + 7 - idt
+	.long	idt
+faulting: .asciz "faulting\r\n"
+
+	.data
+	.balign	8
+idt:	.skip	6 * 8			/* up to #UD's */
+gate:	.word	0, 0, 0x8e00, 0
 
 	.bss
 	.balign	16
