@@ -5,6 +5,8 @@
 #     vmlinux        the ELF file inside it
 #     root           the whole package, unpacked (modules are in its lib/modules)
 #     shell          an initial RAM disk with busybox and a shell (made here, no network)
+#     modules        an initial RAM disk with drivers for disks, networks and shares, to be given
+#                    behind shell; modprobe finds them
 #     debian-initrd  Debian's own full initial RAM disk, for kernel amd64
 # Packages are fetched by apt, which checks them, and are never installed. They stay in
 # $XDG_CACHE_HOME/pandok/guest; what is there is used without a network until --refresh.
@@ -63,6 +65,33 @@ root() {
 	echo "$cache/$1/root"
 }
 
+# Drivers of the machine's cards, and file systems; with what each of them needs.
+drivers="virtio_pci virtio_blk virtio_net virtio_console virtio-rng virtio_balloon
+	vmw_vsock_virtio_transport virtiofs ext4 overlay isofs vfat nls_ascii nls_cp437 loop
+	ata_piix sd_mod sr_mod floppy"
+
+modules() {
+	img=$cache/$1/modules.cpio
+	top=$(root "$1")
+	if [ ! -s "$img" ] || [ tools/guest-assets.sh -nt "$img" ]; then
+		version=$(cat "$cache/$1/version")
+		dir=$cache/$1/modules.new
+		rm -rf "$dir"
+		mkdir -p "$dir/lib/modules"
+		depmod -b "$top" "$version"
+		for driver in $drivers; do
+			modprobe -d "$top" -S "$version" --show-depends "$driver" 2>/dev/null
+		done | sed -n "s,^insmod $top/\\([^ ]*\\).*,\\1,p" | sort -u |
+			(cd "$top" && cpio --quiet -pdm "$dir")
+		depmod -b "$dir" "$version" 2>/dev/null
+		(cd "$dir" && find . | LC_ALL=C sort | cpio --quiet --reproducible -o -H newc -R 0:0) \
+			>"$img.new"
+		mv "$img.new" "$img"
+		rm -rf "$dir"
+	fi
+	echo "$img"
+}
+
 # Debian's tools make the disk in a throw-away Debian, so that nothing is installed here.
 debian_initrd() {
 	need_kernel amd64
@@ -114,7 +143,7 @@ exec 9>"$cache/lock"
 flock 9
 [ -z "$refresh" ] || fetch "$flavour"
 case $what in
-kernel | vmlinux | root) $what "$flavour" ;;
+kernel | vmlinux | root | modules) $what "$flavour" ;;
 shell | initrd) shell ;;
 debian-initrd) debian_initrd ;;
 *)

@@ -18,5 +18,6 @@ const struct dev_ops *const dev_kinds[] = {
 	&debugexit_ops,
 	&kvmclock_ops,
 	&fwcfg_ops,
+	&virtio_rng_ops,
 	NULL,
 };

@@ -2,8 +2,8 @@
  *
  * A kind of device is one file: a state struct whose first member is struct virtio, a virtio_ops for
  * what the device does, and a dev_ops made with VIRTIO_DEV_OPS. Rings, features, status, PCI, MSI-X
- * and the old interface are the core's (virtio.c, virtio_split.c, virtio_packed.c, virtio_pci.c,
- * virtio_legacy.c).
+ * and the old interface are the core's (virtio.c, virtio_queue.c, virtio_split.c, virtio_packed.c,
+ * virtio_pci.c, virtio_legacy.c).
  *
  * Threads: every function here and every call in virtio_ops is made with the board's lock held. A
  * device with threads of its own takes it with virtio_lock() there, and may read and write the
@@ -60,7 +60,9 @@ struct virtq {
 	u64 desc, driver, device; /* guest-physical; split: table, available ring, used ring */
 	/* Where we are. Split: free-running. Packed: index, and bit 15 the wrap counter. */
 	u16 next_avail, next_used;
-	u16 signalled; /* next_used when the driver was last interrupted */
+	u16 unsignalled; /* how far next_used went since the driver was last interrupted */
+	/* The three areas in host memory; NULL: not in use. Made of the addresses by vq_enable(). */
+	void *desc_p, *driver_p, *device_p;
 };
 
 /* A request of the driver's: readable bytes, then writable ones, checked to be RAM. */
@@ -94,9 +96,9 @@ struct virtio {
 	u8 status;
 	u8 isr;
 	u8 config_generation;
-	bool resetting;        /* the driver reset it while chains were held */
 	u32 generation;        /* a chain of an older one is void: pushing it does nothing */
 	unsigned held;         /* chains popped and not pushed yet, of any generation */
+	unsigned stale;        /* those of them that are void; the driver waits for them to be 0 */
 	pthread_cond_t idle;   /* held became 0 */
 	struct virtq queue[VIRTIO_QUEUES];
 };
@@ -141,7 +143,12 @@ void virtio_write(struct dev *d, unsigned bar, u64 offset, unsigned size, u64 va
 	VQ_FIELD(type, size, U16), VQ_FIELD(type, vector, U16), VQ_FIELD(type, desc, U64), \
 	VQ_FIELD(type, driver, U64), VQ_FIELD(type, device, U64), \
 	VQ_FIELD(type, next_avail, U16), VQ_FIELD(type, next_used, U16), \
-	VQ_FIELD(type, signalled, U16)
+	VQ_FIELD(type, unsignalled, U16)
+
+/* ---- the kinds, and how the board connects each ---- */
+extern const struct dev_ops virtio_rng_ops;
+
+void virtio_rng_wire(struct dev *d, const struct virtio_host *h);
 
 /* ---- what a device may ask ---- */
 
@@ -149,7 +156,7 @@ static inline bool virtio_has(const struct virtio *v, unsigned feature)
 {
 	return v->features >> feature & 1;
 }
-bool virtio_running(const struct virtio *v); /* DRIVER_OK, and neither broken nor resetting */
+bool virtio_running(const struct virtio *v); /* the driver is there, and did not break the rules */
 void virtio_config_changed(struct virtio *v); /* v->config has new contents: tell the driver */
 /* virtio_broken - the driver broke the rules: DEVICE_NEEDS_RESET; nothing is popped until it does. */
 void virtio_broken(struct virtio *v, const char *how);
@@ -180,7 +187,5 @@ bool vq_more(struct virtq *q);   /* would vq_pop() find a chain? */
  * len at its end. Any thread, no lock needed. */
 size_t vq_read(const struct vq_chain *c, u64 off, void *buf, size_t len);
 size_t vq_write(struct vq_chain *c, u64 off, const void *buf, size_t len);
-/* vq_slice - iovecs for [off, off+len) of iov[0..n); the number used, at most n. */
-unsigned vq_slice(const struct iovec *iov, unsigned n, u64 off, u64 len, struct iovec *ret);
 
 #endif

@@ -156,6 +156,7 @@ static void wire(struct board *b)
 		debugexit_wire(&b->debugexit, c->debug_exit, c->ctx);
 	wire_uarts(b);
 	wire_pci(b);
+	board_cards_wire(b);
 	if (b->config.irqchip)
 		return;
 	board_apics_init(b);
@@ -186,6 +187,7 @@ static void fill_cmos(struct board *b)
 /* Interrupt controllers last: the devices have let go of their lines by then. */
 static void reset_all(struct board *b)
 {
+	board_cards_reset(b);
 	for (unsigned i = 0; i < ARRAY_SIZE(parts); i++)
 		if (part_present(b, i))
 			parts[i].ops->reset(part_dev(b, i));
@@ -222,6 +224,8 @@ int board_new(const struct board_config *c, struct board **ret, struct err *e)
 		rc = fwcfg_wire(&b->fwcfg, c->mem, e);
 	if (!rc && !c->irqchip)
 		rc = make_per_cpu(b, e);
+	if (!rc)
+		rc = board_cards_make(b, e);
 	if (rc) {
 		board_free(b);
 		return rc;
@@ -241,6 +245,7 @@ void board_free(struct board *b)
 {
 	if (!b)
 		return;
+	board_cards_free(b);
 	clock_free(b->clock);
 	bus_free(b->bus);
 	fwcfg_fini(&b->fwcfg);
@@ -297,6 +302,7 @@ int board_tables(struct board *b, gpa_t *ret, struct err *e)
 void board_reset(struct board *b)
 {
 	pthread_mutex_lock(&b->lock);
+	board_cards_drain(b);
 	reset_all(b);
 	pthread_mutex_unlock(&b->lock);
 }

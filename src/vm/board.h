@@ -44,6 +44,7 @@ struct board_config {
 	u16 boot_order;      /* for the BIOS: BOARD_BOOT_ numbers, the first in the lowest four bits */
 	u64 tsc_hz;          /* of the guest's TSC; BOARD_DETERMINISTIC_HZ when deterministic */
 	struct serial_backend *serial[4]; /* COM1..COM4; NULL: a port with nothing plugged in */
+	struct vm_cards cards;
 	struct board_calls calls;
 };
 

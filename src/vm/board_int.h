@@ -27,6 +27,8 @@ struct cable { /* what a UART's peer callbacks get */
 	unsigned port;
 };
 
+struct card;
+
 struct board {
 	struct board_config config;
 	pthread_mutex_t lock; /* everything below, and all devices */
@@ -42,6 +44,9 @@ struct board {
 	struct dev pic, ioapic, *lapic, *kvmclock;
 	struct apic_bus apics;
 	struct kvmclock_rate rate;
+
+	struct card *card; /* in the slots from 1 on */
+	unsigned ncards;
 
 	struct source source[SOURCES];
 	u8 asserted[BOARD_LINES]; /* how many sources hold a line */
@@ -63,6 +68,13 @@ bool board_clock_pair(void *ctx, unsigned cpu, u64 *tsc, u64 *ns);
 
 /* board_bios.c */
 gpa_t board_tables_at(const struct board *b);
+
+/* board_pci.c */
+int board_cards_make(struct board *b, struct err *e); /* before wiring */
+void board_cards_wire(struct board *b);
+void board_cards_reset(struct board *b); /* drained before */
+void board_cards_drain(struct board *b); /* wait until none reads or writes guest memory */
+void board_cards_free(struct board *b);  /* lock not held */
 
 /* board_host.c: take the lock for a call-out of v; in deterministic mode time moves up to v's. */
 void board_enter(struct board *b, struct vcpu *v);

@@ -39,6 +39,7 @@ static int make_board(struct vm *vm, struct err *e)
 		.debug_exit = vm->config.debug_exit,
 		.bios = vm->config.bios,
 		.boot_order = vm->config.boot_order,
+		.cards = vm->config.cards,
 		.tsc_hz = vm->config.deterministic ? BOARD_DETERMINISTIC_HZ : tsc_hz(),
 	};
 

@@ -3,6 +3,8 @@
 #define PANDOK_VM_VM_H
 
 #include "base/err.h"
+#include "disk/disk.h"
+#include "net/net.h"
 #include "vm/boot.h"
 #include "x86/x86.h"
 
@@ -22,6 +24,22 @@ struct serial_backend {
 	void (*room)(struct serial_backend *b);
 };
 
+enum vm_disk_on { VM_DISK_VIRTIO, VM_DISK_IDE, VM_DISK_CDROM, VM_DISK_FLOPPY };
+
+struct vm_disk {
+	struct disk *disk;
+	enum vm_disk_on on;
+};
+
+/* What is plugged into the machine, in this order. All of it outlives the machine. */
+struct vm_cards {
+	const struct vm_disk *disk;
+	unsigned ndisks;
+	struct net *const *net;
+	unsigned nnets;
+	bool packed_rings; /* virtio devices offer them */
+};
+
 struct vm_config {
 	u64 ram;                    /* bytes */
 	unsigned ncpus;
@@ -31,6 +49,7 @@ struct vm_config {
 	const char *bios_path;      /* NULL: SeaBIOS */
 	u16 boot_order;             /* board_config.boot_order */
 	struct serial_backend *serial[4]; /* NULL: nothing plugged in */
+	struct vm_cards cards;
 	struct serial_backend *debugcon;  /* bytes of port 0xE9; only put is used; NULL: dropped */
 	bool no_reboot;             /* a guest reset ends the run */
 	bool reset_on_triple_fault;

@@ -1,0 +1,123 @@
+/* board_pci.c - the cards of a machine: which kinds there are, and which slots they get. */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "vm/board_int.h"
+
+/*
+ * A kind of card, one row. Its state begins with its struct pci_dev, which wire() fills in; a virtio
+ * device's does.
+ */
+struct card_kind {
+	const struct dev_ops *ops;
+	unsigned (*count)(const struct board *b); /* how many of them the machine has */
+	void (*wire)(struct board *b, struct dev *d, unsigned i); /* the i-th of them */
+	/* Let go of requests under way and wait for them: no card touches guest memory after that. */
+	void (*drain)(struct dev *d);
+	void (*unwire)(struct dev *d);
+};
+
+struct card {
+	const struct card_kind *kind;
+	unsigned number; /* of its kind */
+	struct dev dev;
+};
+
+static struct virtio_host host_of(struct board *b)
+{
+	return (struct virtio_host){
+		.mem = b->config.mem, .lock = &b->lock, .packed = b->config.cards.packed_rings,
+		.synchronous = b->config.deterministic,
+	};
+}
+
+static void drain_virtio(struct dev *d)
+{
+	virtio_drain(d->state);
+}
+
+static unsigned one(const struct board *b)
+{
+	(void)b;
+	return 1;
+}
+
+static void wire_rng(struct board *b, struct dev *d, unsigned i)
+{
+	struct virtio_host h = host_of(b);
+
+	(void)i;
+	virtio_rng_wire(d, &h);
+}
+
+/* In the order of their slots. */
+static const struct card_kind kinds[] = {
+	{ &virtio_rng_ops, one, wire_rng, drain_virtio, virtio_unwire },
+};
+
+static int make_kind(struct board *b, const struct card_kind *kind, struct err *e)
+{
+	unsigned n = kind->count(b);
+	int rc = 0;
+
+	for (unsigned i = 0; i < n && !rc; i++) {
+		struct card *c = &b->card[b->ncards];
+
+		if (b->ncards == PCI_SLOTS - 1)
+			return err_set(e, -ENOSPC, "the machine has room for %d cards: disks, networks "
+				       "and shares together", PCI_SLOTS - 1);
+		*c = (struct card){ .kind = kind, .number = i };
+		rc = dev_init(&c->dev, kind->ops, b->clock, 0, e);
+		b->ncards += !rc;
+	}
+	return rc;
+}
+
+int board_cards_make(struct board *b, struct err *e)
+{
+	int rc = 0;
+
+	b->card = calloc(PCI_SLOTS - 1, sizeof(*b->card));
+	if (!b->card)
+		return err_set(e, -ENOMEM, "out of memory");
+	for (unsigned i = 0; i < ARRAY_SIZE(kinds) && !rc; i++)
+		rc = make_kind(b, &kinds[i], e);
+	return rc;
+}
+
+void board_cards_wire(struct board *b)
+{
+	for (unsigned i = 0; i < b->ncards; i++) {
+		struct card *c = &b->card[i];
+		struct err e;
+
+		c->kind->wire(b, &c->dev, c->number);
+		BUG_ON(pci_add(&b->pci, 1 + i, c->dev.state, &e)); /* each has a slot of its own */
+	}
+}
+
+void board_cards_reset(struct board *b)
+{
+	for (unsigned i = 0; i < b->ncards; i++)
+		b->card[i].kind->ops->reset(&b->card[i].dev);
+}
+
+void board_cards_drain(struct board *b)
+{
+	for (unsigned i = 0; i < b->ncards; i++)
+		if (b->card[i].kind->drain)
+			b->card[i].kind->drain(&b->card[i].dev);
+}
+
+void board_cards_free(struct board *b)
+{
+	pthread_mutex_lock(&b->lock);
+	board_cards_drain(b);
+	pthread_mutex_unlock(&b->lock);
+	for (unsigned i = 0; i < b->ncards; i++) {
+		if (b->card[i].kind->unwire)
+			b->card[i].kind->unwire(&b->card[i].dev);
+		dev_fini(&b->card[i].dev);
+	}
+	free(b->card);
+}
