@@ -30,7 +30,7 @@ WARN    := -Wall -Wextra -Wshadow -Wvla -Wstrict-prototypes -Werror
 CFLAGS  := -std=gnu17 -O2 -g $(WARN) -fno-strict-aliasing $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer)
 CPPFLAGS := -Isrc -I$(B) -DPANDOK_VERSION='"$(VERSION)"'
 LDFLAGS := -Wl,-z,relro,-z,now $(if $(SAN),-fsanitize=$(SAN))
-LDLIBS  := -lslirp -lZydis -llzma -lzstd -llz4 -lz -lbz2 -lxxhash -lpthread
+LDLIBS  := -lslirp -lZydis -llzma -lzstd -llz4 -lz -lbz2 -lxxhash -larchive -lpthread
 
 # Code that runs while the guest's vector registers are live in the host's: it may not touch one. Where
 # the compiler calls memset and the like by itself, it gets those of src/base/light.S.
@@ -116,7 +116,7 @@ $(PROG): $(OBJ)
 links     = $(foreach f,$(shell sed -n '/@links/{s/^.*@links *//;s/ *\*\/ *$$//;p}' $1 2>/dev/null),\
 	$(if $(filter %.c %.S,$f),$(wildcard $f),$(wildcard $f/*.c $f/*.S)))
 objects   = $(patsubst src/%.S,$1/%.S.o,$(patsubst src/%.c,$1/%.o,$2))
-unit_objs = $(sort $(or $(call objects,$(B)/obj,$(call links,$1)),$(LIB)) $(B)/obj/base/light.S.o)
+unit_objs = $(sort $(if $(call links,$1),$(call objects,$(B)/obj,$(call links,$1)) $(B)/obj/base/light.S.o,$(LIB)))
 fuzz_objs = $(sort $(call objects,$(B)/fuzz/obj,$(or $(call links,$1),$(filter-out src/cli/%,$(SRC) $(ASM)))) \
 	$(B)/fuzz/obj/base/light.S.o)
 

@@ -161,6 +161,12 @@ struct crash_texts {
 MUST_CHECK int crash_textdump(const struct crash_config *c, const struct view *v,
 			      const struct crash_texts *x, char **ret, struct err *e);
 
+/* crash_path - the folder that c means. */
+MUST_CHECK int crash_path(const struct crash_config *c, char *ret, size_t len, struct err *e);
+
+/* crash_name - is name a dump's file, or the info beside it, and of which number? */
+bool crash_name(const char *name, u64 *number);
+
 enum crash_core { CRASH_CORE_FULL, CRASH_CORE_KERNEL /* kernel pages only, compressed */ };
 
 /* crash_vmcore - write vmcore.N and info.N; as crash_textdump. */
