@@ -17,6 +17,12 @@ static const char run_more[] =
 	"Input that is no terminal is typed into the guest; its end is typed as Ctrl-D, until the\n"
 	"guest powers off.\n"
 	"\n"
+	"--net user gives the guest DHCP, DNS and the way out that this process has; behind a comma:\n"
+	"hostfwd=tcp:127.0.0.1:2222-:22 (repeatable) lets the host in, net=10.0.2.0/24 changes the\n"
+	"addresses, restrict=on keeps the guest in, ipv6=off. --net tap=NAME is a TAP interface of the\n"
+	"host, --net socket=PATH joins guests (and QEMU's, by -netdev stream), --net none is no card.\n"
+	"Any of them may end in mac=52:54:00:12:34:56.\n"
+	"\n"
 	"Exit status: 0 powered off or quit, 1 host or user error, 2 usage, 3 the guest panicked,\n"
 	"4 triple fault or nothing can wake the guest, 124 time limit; with --debug-exit the value v\n"
 	"that the guest writes to port 0xf4 gives 2v+1.\n";

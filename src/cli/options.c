@@ -8,6 +8,7 @@
 
 #include "cli/cli.h"
 #include "cli/serial.h"
+#include "net/net.h"
 #include "vm/vm.h"
 
 #define ROW(name, arg, kind, field) name, arg, kind, 0, offsetof(struct options, field)
@@ -32,6 +33,8 @@ const struct opt run_opts[] = {
 	{ ROW("block", "FILE", OPT_LIST, block), 0, 0, "a disk (not yet)" },
 	{ ROW("bios", "FILE", OPT_TEXT, bios), 0, 0,
 	  "with no kernel: the BIOS that boots (default: SeaBIOS)" },
+	{ ROW("net", "SPEC", OPT_LIST, net), 0, 0,
+	  "a network card: user (the default), tap=NAME, socket=PATH; or none" },
 	{ ROW("no-reboot", NULL, OPT_FLAG, no_reboot), 0, 0, "end when the guest reboots" },
 	{ ROW("on-triple-fault", "stop|reset", OPT_CHOICE, on_triple_fault), 0, 0,
 	  "what a triple fault does (default stop)" },
@@ -158,6 +161,18 @@ bool options_bios(const struct options *o)
 	return !o->kernel && (o->bios || o->block.n);
 }
 
+static int check_nets(const struct options *o, struct err *e)
+{
+	for (unsigned i = 0; i < o->net.n; i++) {
+		if (o->deterministic && strcmp(o->net.at[i], "none"))
+			return err_set(e, -EINVAL, "--net: what comes over a network is never the same "
+				       "twice, as --deterministic needs it");
+		if (net_check(o->net.at[i], e))
+			return -EINVAL;
+	}
+	return 0;
+}
+
 static int check(const struct options *o, struct err *e)
 {
 	if (!o->kernel && !options_bios(o))
@@ -166,6 +181,8 @@ static int check(const struct options *o, struct err *e)
 		return err_set(e, -EINVAL, "--block: this version has no disks yet");
 	if (o->cpus > 1)
 		return err_set(e, -EINVAL, "--cpus: this version runs one processor only");
+	if (check_nets(o, e))
+		return -EINVAL;
 	if (o->digest && !o->deterministic)
 		return err_set(e, -EINVAL, "--digest needs --deterministic");
 	if (o->engine == VM_ENGINE_KVM && (o->deterministic || o->single_step))

@@ -13,6 +13,7 @@
 #include "cli/cmdline.h"
 #include "cli/console.h"
 #include "cli/digest.h"
+#include "cli/nets.h"
 #include "cli/options.h"
 #include "cli/signals.h"
 #include "cli/term.h"
@@ -29,6 +30,7 @@ struct run {
 	struct signals signals;
 	struct console console;
 	struct digest digest;
+	struct nets nets;
 	struct alarm limit;
 	pthread_t thread;
 	bool started;
@@ -100,6 +102,7 @@ static void fill_config(struct run *r)
 		.bios = options_bios(o),
 		.bios_path = o->bios,
 		.serial = { &r->console.port },
+		.cards = { .net = r->nets.at, .nnets = r->nets.n },
 		.debugcon = o->debugcon ? &r->console.debugcon : NULL,
 		.no_reboot = o->no_reboot,
 		.reset_on_triple_fault = o->on_triple_fault == TRIPLE_FAULT_RESET,
@@ -126,6 +129,8 @@ static int open_all(struct run *r, struct err *e)
 		rc = signals_init(&r->signals, &r->loop, e);
 	if (!rc)
 		rc = console_open(&r->console, o->serial, o->console_log, &r->loop, e);
+	if (!rc)
+		rc = nets_open(&r->nets, o, e);
 	if (!rc && o->digest)
 		rc = digest_open(&r->digest, o->digest, e);
 	if (!rc && r->console.serial.is_terminal)
@@ -254,6 +259,7 @@ static int run_machine(struct options *o)
 	}
 	if (!vm_free(r->vm))
 		return status;
+	nets_close(&r->nets);
 	console_close(&r->console);
 	signals_fini(&r->signals);
 	loop_fini(&r->loop);

@@ -19,5 +19,6 @@ const struct dev_ops *const dev_kinds[] = {
 	&kvmclock_ops,
 	&fwcfg_ops,
 	&virtio_rng_ops,
+	&virtio_net_ops,
 	NULL,
 };

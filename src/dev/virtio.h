@@ -146,9 +146,12 @@ void virtio_write(struct dev *d, unsigned bar, u64 offset, unsigned size, u64 va
 	VQ_FIELD(type, unsignalled, U16)
 
 /* ---- the kinds, and how the board connects each ---- */
-extern const struct dev_ops virtio_rng_ops;
+extern const struct dev_ops virtio_rng_ops, virtio_net_ops;
 
 void virtio_rng_wire(struct dev *d, const struct virtio_host *h);
+struct net;
+void virtio_net_wire(struct dev *d, const struct virtio_host *h, struct net *n);
+void virtio_net_unwire(struct dev *d);
 
 /* ---- what a device may ask ---- */
 

@@ -16,6 +16,7 @@ struct net_options {
 	char *net;
 	bool restricted;
 	bool ipv6;
+	u64 cid;
 };
 
 #define NET_OPT(name, arg, kind, field) { name, arg, kind, 0, offsetof(struct net_options, field), 0, 0, "" }
@@ -43,7 +44,7 @@ struct net_kind {
 	/* What happened; the array is prepare()'s. */
 	void (*ready)(struct net *n, const struct net_polls *p);
 };
-extern const struct net_kind net_user, net_tap, net_socket;
+extern const struct net_kind net_user, net_tap, net_socket, net_vsock;
 
 struct held { /* a frame the card had no room for */
 	struct held *next;
@@ -56,6 +57,7 @@ struct net {
 	const struct net_kind *kind;
 	void *state; /* the kind's */
 	u8 mac[6];
+	u64 cid; /* of a vsock's guest */
 	struct net_calls calls;
 	_Atomic unsigned offer;
 	atomic_bool started, ending;

@@ -208,12 +208,12 @@ static void *thread_main(void *arg)
 		bool started = atomic_load(&n->started);
 
 		prepare(n);
+		flush(n);
 		sleep_until_something(n);
 		if (!started)
 			continue;
 		serve(n);
 		n->kind->ready(n, &n->polls);
-		flush(n);
 	}
 	return NULL;
 }
@@ -247,15 +247,21 @@ int net_thread_start(struct net *n, struct err *e)
 	return 0;
 }
 
+void net_stop(struct net *n)
+{
+	if (!n->has_thread)
+		return;
+	atomic_store(&n->ending, true);
+	net_wake(n);
+	pthread_join(n->thread, NULL);
+	n->has_thread = false;
+}
+
 void net_close(struct net *n)
 {
 	if (!n)
 		return;
-	if (n->has_thread) {
-		atomic_store(&n->ending, true);
-		net_wake(n);
-		pthread_join(n->thread, NULL);
-	}
+	net_stop(n);
 	n->kind->close(n);
 	while (n->held)
 		drop_first(n);
@@ -268,4 +274,9 @@ void net_close(struct net *n)
 const u8 *net_mac(const struct net *n)
 {
 	return n->mac;
+}
+
+u64 net_cid(const struct net *n)
+{
+	return n->cid;
 }

@@ -48,10 +48,22 @@ enum { /* what a network can take over from a card, and a card from a network */
  * Errors: a sentence; -EINVAL when spec is not understood.
  */
 MUST_CHECK int net_open(const char *spec, struct net **ret, struct err *e);
-void net_close(struct net *n); /* no call is under way when it is back; NULL is fine */
+void net_close(struct net *n); /* as net_stop(), and free it; NULL is fine */
 
 /* net_check - would net_open() understand spec? Opens nothing. -EINVAL with a sentence. */
 MUST_CHECK int net_check(const char *spec, struct err *e);
+
+/*
+ * net_open_vsock - what a guest's vsock connections end at, "PATH[,cid=N]" (N: the guest's number, 3
+ * without it). Its frames are vsock packets, header and data, and its meta is always zero.
+ *   PATH        a socket that is listened at: a program writes "CONNECT port\n", reads "OK port\n"
+ *               and is connected to the guest's port
+ *   PATH_port   where a program listens that the guest may connect to
+ * As Firecracker has it. Errors as net_open().
+ */
+MUST_CHECK int net_open_vsock(const char *spec, struct net **ret, struct err *e);
+MUST_CHECK int net_check_vsock(const char *spec, struct err *e);
+u64 net_cid(const struct net *n);
 
 const u8 *net_mac(const struct net *n); /* 6 bytes: the card's address, chosen or the user's */
 
@@ -62,6 +74,9 @@ const u8 *net_mac(const struct net *n); /* 6 bytes: the card's address, chosen o
  * Threads: any.
  */
 void net_start(struct net *n, const struct net_calls *c, unsigned offer);
+
+/* net_stop - no call is under way when it is back, and none comes any more. Not from inside one. */
+void net_stop(struct net *n);
 
 /* net_wake - the card has frames to send, or room again. Any thread; waits for nothing. */
 void net_wake(struct net *n);

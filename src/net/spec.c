@@ -18,6 +18,8 @@ struct spec {
 	u8 mac[6];
 };
 
+#define CID_FIRST 3 /* below are the hypervisor, this machine and the host. vsock(7) */
+
 static const struct net_kind *find(const char *name, size_t len)
 {
 	for (unsigned i = 0; i < ARRAY_SIZE(kinds); i++)
@@ -48,27 +50,31 @@ static int parse_mac(const char *text, u8 *mac, struct err *e)
 	return 0;
 }
 
+/* "ARG,option=…" of a kind. */
+static int split_rest(const char *rest, struct spec *s, struct err *e)
+{
+	size_t len = strcspn(rest, ",");
+
+	if (s->kind->arg && !len)
+		return err_set(e, -EINVAL, "'%s' needs a value: %s=%s", s->kind->name, s->kind->name,
+			       s->kind->arg);
+	s->arg = strndup(rest, len);
+	if (!s->arg)
+		return err_set(e, -ENOMEM, "out of memory");
+	return opt_words(s->kind->opts, &s->options, rest + len + (rest[len] == ','), e);
+}
+
 static int split(const char *text, struct spec *s, struct err *e)
 {
-	size_t len = strcspn(text, ",="), arg_len;
-	const char *arg = text + len;
+	size_t len = strcspn(text, ",=");
 
 	s->kind = find(text, len);
 	if (!s->kind)
 		return err_set(e, -EINVAL, "'%.*s' is none of user, tap=NAME, socket=PATH, none",
 			       (int)len, text);
-	if (*arg == '=' && !s->kind->arg)
+	if (text[len] == '=' && !s->kind->arg)
 		return err_set(e, -EINVAL, "'%s' is followed by a comma or nothing", s->kind->name);
-	arg += *arg == '=';
-	arg_len = strcspn(arg, ",");
-	if (s->kind->arg && !arg_len)
-		return err_set(e, -EINVAL, "'%s' needs a value: %s=%s", s->kind->name, s->kind->name,
-			       s->kind->arg);
-	s->arg = strndup(arg, arg_len);
-	if (!s->arg)
-		return err_set(e, -ENOMEM, "out of memory");
-	arg += arg_len;
-	return opt_words(s->kind->opts, &s->options, arg + (*arg == ','), e);
+	return split_rest(text + len + (text[len] == '='), s, e);
 }
 
 static void spec_fini(struct spec *s)
@@ -93,10 +99,31 @@ static int spec_init(struct spec *s, const char *text, struct err *e)
 	return rc ? err_in(e, rc, "net") : 0;
 }
 
+static int vsock_spec_init(struct spec *s, const char *text, struct err *e)
+{
+	int rc;
+
+	*s = (struct spec){ .kind = &net_vsock, .options = { .cid = CID_FIRST } };
+	rc = split_rest(text, s, e);
+	if (rc)
+		spec_fini(s);
+	return rc ? err_in(e, rc, "vsock") : 0;
+}
+
 int net_check(const char *text, struct err *e)
 {
 	struct spec s;
 	int rc = spec_init(&s, text, e);
+
+	if (!rc)
+		spec_fini(&s);
+	return rc;
+}
+
+int net_check_vsock(const char *text, struct err *e)
+{
+	struct spec s;
+	int rc = vsock_spec_init(&s, text, e);
 
 	if (!rc)
 		spec_fini(&s);
@@ -113,13 +140,14 @@ static int make(const struct spec *s, struct net **ret, struct err *e)
 	n->kind = s->kind;
 	n->wake = -1;
 	n->held_end = &n->held;
+	n->cid = s->options.cid;
 	memcpy(n->mac, s->mac, sizeof(n->mac));
 	rc = n->kind->open(n, s->arg, &s->options, e);
 	if (!rc)
 		rc = net_thread_start(n, e);
 	if (rc) {
 		net_close(n);
-		return err_in(e, rc, "net %s", s->kind->name);
+		return err_in(e, rc, "%s%s", s->kind == &net_vsock ? "" : "net ", s->kind->name);
 	}
 	*ret = n;
 	return 0;
@@ -136,6 +164,18 @@ int net_open(const char *text, struct net **ret, struct err *e)
 		rc = make(&s, ret, e);
 	else
 		*ret = NULL;
+	spec_fini(&s);
+	return rc;
+}
+
+int net_open_vsock(const char *text, struct net **ret, struct err *e)
+{
+	struct spec s;
+	int rc = vsock_spec_init(&s, text, e);
+
+	if (rc)
+		return rc;
+	rc = make(&s, ret, e);
 	spec_fini(&s);
 	return rc;
 }

@@ -39,7 +39,13 @@ static const struct opt opts[] = {
 
 static ssize_t on_frame(const void *frame, size_t len, void *ctx)
 {
-	net_deliver_one(ctx, frame, len);
+	struct iovec iov = { (void *)frame, len };
+	struct net *n = ctx;
+	net_meta meta = { 0 };
+
+	if (atomic_load_explicit(&n->offer, memory_order_relaxed) & NET_CSUM)
+		meta.flags = VIRTIO_NET_HDR_F_DATA_VALID; /* it was made a moment ago, in here */
+	net_deliver(n, &meta, &iov, 1);
 	return (ssize_t)len;
 }
 

@@ -50,9 +50,22 @@ static void wire_rng(struct board *b, struct dev *d, unsigned i)
 	virtio_rng_wire(d, &h);
 }
 
+static unsigned nets(const struct board *b)
+{
+	return b->config.cards.nnets;
+}
+
+static void wire_net(struct board *b, struct dev *d, unsigned i)
+{
+	struct virtio_host h = host_of(b);
+
+	virtio_net_wire(d, &h, b->config.cards.net[i]);
+}
+
 /* In the order of their slots. */
 static const struct card_kind kinds[] = {
 	{ &virtio_rng_ops, one, wire_rng, drain_virtio, virtio_unwire },
+	{ &virtio_net_ops, nets, wire_net, drain_virtio, virtio_net_unwire },
 };
 
 static int make_kind(struct board *b, const struct card_kind *kind, struct err *e)

@@ -22,6 +22,8 @@ Options:
   --block FILE              a disk (not yet)
   --bios FILE               with no kernel: the BIOS that boots (default:
                             SeaBIOS)
+  --net SPEC                a network card: user (the default), tap=NAME,
+                            socket=PATH, none; 'help run' says more
   --no-reboot               end when the guest reboots
   --on-triple-fault stop|reset
                             what a triple fault does (default stop)

@@ -32,3 +32,9 @@ pandok: kernel: cannot open 'missing': No such file or directory
 $ pandok help >/dev/full
 pandok: standard output: No space left on device
 [1]
+$ touch kernel; pandok run --engine soft --net user,hostfwd=tcp:192.0.2.1:2222-:22 kernel
+pandok: net user: hostfwd: cannot listen as 'tcp:192.0.2.1:2222-:22' asks: Cannot assign requested address
+[1]
+$ touch kernel; pandok run --engine soft --net socket=no/such/folder kernel
+pandok: net socket: cannot listen at 'no/such/folder': No such file or directory
+[1]

@@ -91,3 +91,11 @@ $ echo 'engine' >conf; pandok run --config conf kernel
 pandok: run: config: conf:1: 'engine' needs a value: engine = auto|soft|kvm
 Try 'pandok help run'.
 [2]
+$ pandok run --net usr kernel
+pandok: run: net: 'usr' is none of user, tap=NAME, socket=PATH, none
+Try 'pandok help run'.
+[2]
+$ pandok run --net none --net user --deterministic kernel
+pandok: run: --net: what comes over a network is never the same twice, as --deterministic needs it
+Try 'pandok help run'.
+[2]

@@ -1,5 +1,5 @@
 /* opt.c - options by their rows: values, suggestions, files; the command line of run.
- * @links src/base/opt.c src/base/err.c src/base/unix.c src/cli/options.c src/cli/say.c src/cli/term.c
+ * @links src/base src/net src/cli/options.c src/cli/say.c src/cli/term.c
  * @links src/cli/serial.c src/cli/serial_unix.c */
 #include <errno.h>
 #include <setjmp.h>
