@@ -23,7 +23,7 @@ Options:
   --bios FILE               with no kernel: the BIOS that boots (default:
                             SeaBIOS)
   --net SPEC                a network card: user (the default), tap=NAME,
-                            socket=PATH, none; 'help run' says more
+                            socket=PATH; or none
   --no-reboot               end when the guest reboots
   --on-triple-fault stop|reset
                             what a triple fault does (default stop)
@@ -57,6 +57,12 @@ options may stand anywhere up to a lone '--', between the kernel's arguments too
 At the terminal, Ctrl-A x quits, Ctrl-A p presses the power button, Ctrl-A h shows the rest.
 Input that is no terminal is typed into the guest; its end is typed as Ctrl-D, until the
 guest powers off.
+
+--net user gives the guest DHCP, DNS and the way out that this process has; behind a comma:
+hostfwd=tcp:127.0.0.1:2222-:22 (repeatable) lets the host in, net=10.0.2.0/24 changes the
+addresses, restrict=on keeps the guest in, ipv6=off. --net tap=NAME is a TAP interface of the
+host, --net socket=PATH joins guests (and QEMU's, by -netdev stream), --net none is no card.
+Any of them may end in mac=52:54:00:12:34:56.
 
 Exit status: 0 powered off or quit, 1 host or user error, 2 usage, 3 the guest panicked,
 4 triple fault or nothing can wake the guest, 124 time limit; with --debug-exit the value v
