@@ -9,6 +9,7 @@
 #include "cli/cli.h"
 #include "cli/serial.h"
 #include "net/net.h"
+#include "cli/shares.h"
 #include "vm/vm.h"
 
 #define ROW(name, arg, kind, field) name, arg, kind, 0, offsetof(struct options, field)
@@ -35,6 +36,8 @@ const struct opt run_opts[] = {
 	  "with no kernel: the BIOS that boots (default: SeaBIOS)" },
 	{ ROW("net", "SPEC", OPT_LIST, net), 0, 0,
 	  "a network card: user (the default), tap=NAME, socket=PATH; or none" },
+	{ ROW("share", "DIR[:TAG][:ro]", OPT_LIST, share), 0, 0,
+	  "a directory of the host's, for 'mount -t virtiofs TAG /mnt' (TAG: its name); ':locks' too" },
 	{ ROW("no-reboot", NULL, OPT_FLAG, no_reboot), 0, 0, "end when the guest reboots" },
 	{ ROW("on-triple-fault", "stop|reset", OPT_CHOICE, on_triple_fault), 0, 0,
 	  "what a triple fault does (default stop)" },
@@ -187,6 +190,8 @@ static int check(const struct options *o, struct err *e)
 		return err_set(e, -EINVAL, "--digest needs --deterministic");
 	if (o->engine == VM_ENGINE_KVM && (o->deterministic || o->single_step))
 		return err_set(e, -EINVAL, "--deterministic and --single-step need --engine soft");
+	if (shares_check(&o->share, e))
+		return -EINVAL;
 	return o->serial ? serial_check(o->serial, e) : 0;
 }
 

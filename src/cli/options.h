@@ -12,7 +12,7 @@ struct options {
 	char *config;
 	u64 memory;    /* bytes */
 	u64 cpus;
-	struct opt_list initrd, block, net;
+	struct opt_list initrd, block, net, share;
 	char *append;
 	unsigned engine; /* enum vm_engine */
 	char *serial;

@@ -15,6 +15,7 @@
 #include "cli/digest.h"
 #include "cli/nets.h"
 #include "cli/options.h"
+#include "cli/shares.h"
 #include "cli/signals.h"
 #include "cli/term.h"
 #include "vm/vm.h"
@@ -31,6 +32,7 @@ struct run {
 	struct console console;
 	struct digest digest;
 	struct nets nets;
+	struct shares shares;
 	struct alarm limit;
 	pthread_t thread;
 	bool started;
@@ -102,7 +104,10 @@ static void fill_config(struct run *r)
 		.bios = options_bios(o),
 		.bios_path = o->bios,
 		.serial = { &r->console.port },
-		.cards = { .net = r->nets.at, .nnets = r->nets.n },
+		.cards = {
+			.net = r->nets.at, .nnets = r->nets.n,
+			.share = r->shares.at, .nshares = r->shares.n,
+		},
 		.debugcon = o->debugcon ? &r->console.debugcon : NULL,
 		.no_reboot = o->no_reboot,
 		.reset_on_triple_fault = o->on_triple_fault == TRIPLE_FAULT_RESET,
@@ -133,6 +138,8 @@ static int open_all(struct run *r, struct err *e)
 		rc = nets_open(&r->nets, o, e);
 	if (!rc && o->digest)
 		rc = digest_open(&r->digest, o->digest, e);
+	if (!rc)
+		rc = shares_open(&r->shares, &o->share, 0, e);
 	if (!rc && r->console.serial.is_terminal)
 		rc = term_open(e);
 	if (!rc)
@@ -260,6 +267,7 @@ static int run_machine(struct options *o)
 	if (!vm_free(r->vm))
 		return status;
 	nets_close(&r->nets);
+	shares_close(&r->shares);
 	console_close(&r->console);
 	signals_fini(&r->signals);
 	loop_fini(&r->loop);

@@ -20,5 +20,6 @@ const struct dev_ops *const dev_kinds[] = {
 	&fwcfg_ops,
 	&virtio_rng_ops,
 	&virtio_net_ops,
+	&virtio_fs_ops,
 	NULL,
 };

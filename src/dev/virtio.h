@@ -19,6 +19,7 @@
 
 #include "dev/dev.h"
 
+struct fs;
 struct mem;
 struct virtio;
 
@@ -152,6 +153,11 @@ void virtio_rng_wire(struct dev *d, const struct virtio_host *h);
 struct net;
 void virtio_net_wire(struct dev *d, const struct virtio_host *h, struct net *n);
 void virtio_net_unwire(struct dev *d);
+
+/* A shared directory; fs outlives the device. tag: what the guest mounts it by, up to 36 bytes. */
+extern const struct dev_ops virtio_fs_ops;
+void virtio_fs_wire(struct dev *d, const struct virtio_host *h, struct fs *fs, const char *tag);
+void virtio_fs_unwire(struct dev *d); /* instead of virtio_unwire() */
 
 /* ---- what a device may ask ---- */
 

@@ -125,7 +125,8 @@ long fuse_init(struct req *r)
 
 long fuse_destroy(struct req *r)
 {
-	fs_reset(r->fs);
+	handle_release_all(r->fs);
+	inode_forget_all(r->fs);
 	return 0;
 }
 
@@ -289,6 +290,9 @@ void fs_reset(struct fs *fs)
 {
 	handle_release_all(fs);
 	inode_forget_all(fs);
+	pthread_mutex_lock(&fs->lock);
+	fs->cancelled = false;
+	pthread_mutex_unlock(&fs->lock);
 }
 
 void fs_close(struct fs *fs)

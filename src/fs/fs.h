@@ -30,10 +30,10 @@ MUST_CHECK int fs_open(const char *dir, unsigned flags, unsigned max_fds, struct
 		       struct err *e);
 void fs_close(struct fs *fs); /* no request may be under way; NULL is fine */
 
-/* fs_cancel - requests that wait for a lock come back now, and no later one waits. Any thread. */
+/* fs_cancel - requests that wait come back now, and none waits until fs_reset(). Any thread. */
 void fs_cancel(struct fs *fs);
 
-/* fs_reset - as if nothing had been asked yet: files are closed. No request may be under way. */
+/* fs_reset - as if nothing had been asked yet: files are closed. Any thread. */
 void fs_reset(struct fs *fs);
 
 /*

@@ -62,10 +62,24 @@ static void wire_net(struct board *b, struct dev *d, unsigned i)
 	virtio_net_wire(d, &h, b->config.cards.net[i]);
 }
 
+static unsigned shares(const struct board *b)
+{
+	return b->config.cards.nshares;
+}
+
+static void wire_share(struct board *b, struct dev *d, unsigned i)
+{
+	const struct vm_share *s = &b->config.cards.share[i];
+	struct virtio_host h = host_of(b);
+
+	virtio_fs_wire(d, &h, s->fs, s->tag);
+}
+
 /* In the order of their slots. */
 static const struct card_kind kinds[] = {
 	{ &virtio_rng_ops, one, wire_rng, drain_virtio, virtio_unwire },
 	{ &virtio_net_ops, nets, wire_net, drain_virtio, virtio_net_unwire },
+	{ &virtio_fs_ops, shares, wire_share, drain_virtio, virtio_fs_unwire },
 };
 
 static int make_kind(struct board *b, const struct card_kind *kind, struct err *e)

@@ -4,6 +4,7 @@
 
 #include "base/err.h"
 #include "disk/disk.h"
+#include "fs/fs.h"
 #include "net/net.h"
 #include "vm/boot.h"
 #include "x86/x86.h"
@@ -31,12 +32,19 @@ struct vm_disk {
 	enum vm_disk_on on;
 };
 
+struct vm_share {
+	struct fs *fs;
+	const char *tag; /* what the guest mounts it by, up to 36 bytes */
+};
+
 /* What is plugged into the machine, in this order. All of it outlives the machine. */
 struct vm_cards {
 	const struct vm_disk *disk;
 	unsigned ndisks;
 	struct net *const *net;
 	unsigned nnets;
+	const struct vm_share *share;
+	unsigned nshares;
 	bool packed_rings; /* virtio devices offer them */
 };
 

@@ -1,5 +1,5 @@
 /* fuzz_dev.c - a hostile guest at the whole board: ports, device memory, MSRs, time, resets. */
-/* @links src/base src/mem src/dev src/x86 src/disk src/net src/vm/board*.c */
+/* @links src/base src/mem src/dev src/x86 src/disk src/net src/fs src/vm/board*.c */
 #include <stdlib.h>
 #include <string.h>
 

@@ -24,6 +24,8 @@ Options:
                             SeaBIOS)
   --net SPEC                a network card: user (the default), tap=NAME,
                             socket=PATH; or none
+  --share DIR[:TAG][:ro]    a directory of the host's, for 'mount -t virtiofs
+                            TAG /mnt' (TAG: its name); ':locks' too
   --no-reboot               end when the guest reboots
   --on-triple-fault stop|reset
                             what a triple fault does (default stop)

@@ -1,5 +1,5 @@
 /* board.c - tests of the whole board, with an engine that runs nothing. */
-/* @links src/base src/mem src/dev src/x86 src/disk src/net src/vm/board*.c */
+/* @links src/base src/mem src/dev src/x86 src/disk src/net src/fs src/vm/board*.c */
 #include <errno.h>
 #include <string.h>
 

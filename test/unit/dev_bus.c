@@ -1,5 +1,5 @@
 /* dev_bus.c - tests of the bus, the clock and the list of devices. */
-/* @links src/base src/mem src/dev src/net */
+/* @links src/base src/mem src/dev src/net src/disk src/fs */
 #include <string.h>
 #include <errno.h>
 

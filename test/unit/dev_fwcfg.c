@@ -1,5 +1,5 @@
 /* dev_fwcfg.c - tests of what firmware asks. */
-/* @links src/base src/mem src/dev src/net */
+/* @links src/base src/mem src/dev src/net src/disk src/fs */
 #include <endian.h>
 #include <string.h>
 

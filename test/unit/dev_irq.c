@@ -1,5 +1,5 @@
 /* dev_irq.c - tests of the interrupt controllers: PIC, IOAPIC, local APICs. */
-/* @links src/base src/mem src/dev src/net */
+/* @links src/base src/mem src/dev src/net src/disk src/fs */
 #include <string.h>
 
 #include "dev_kit.h"

@@ -1,5 +1,5 @@
 /* dev_msix.c - MSI-X: what is raised while masked, and what the guest may write. */
-/* @links src/base src/dev src/net src/mem */
+/* @links src/base src/dev src/net src/mem src/disk src/fs */
 #include <linux/pci_regs.h>
 
 #include "dev_kit.h"

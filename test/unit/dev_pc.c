@@ -1,5 +1,5 @@
 /* dev_pc.c - tests of serial port, keyboard controller, resets, ACPI, PCI and debug ports. */
-/* @links src/base src/mem src/dev src/net */
+/* @links src/base src/mem src/dev src/net src/disk src/fs */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* dev_time.c - tests of what tells the time: i8254, RTC, PM timer, kvmclock. */
-/* @links src/base src/mem src/dev src/net */
+/* @links src/base src/mem src/dev src/net src/disk src/fs */
 #include <string.h>
 
 #include "dev_kit.h"

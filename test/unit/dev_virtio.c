@@ -1,5 +1,5 @@
 /* dev_virtio.c - the virtio core: registers, both rings, chains that make no sense, resets. */
-/* @links src/base src/dev src/mem src/disk src/net */
+/* @links src/base src/dev src/mem src/disk src/net src/fs */
 #include "virtio_kit.h"
 
 /* A device that echoes: what it reads of a chain it writes behind it. */
