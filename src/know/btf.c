@@ -102,17 +102,20 @@ static bool hash_types(struct btf *b)
 	return true;
 }
 
-static const char *load(struct btf *b, u64 len)
+static const char *load(struct btf *b)
 {
 	struct btf_header h;
+	char *str;
 
 	memcpy(&h, b->data, sizeof(h));
 	b->types = b->data + h.hdr_len + h.type_off;
-	b->str = (const char *)b->data + h.hdr_len + h.str_off;
+	b->str = str = (char *)b->data + h.hdr_len + h.str_off;
 	b->str_len = h.str_len;
-	(void)len;
-	if (b->str[h.str_len - 1])
+	if (str[h.str_len - 1])
 		return "its strings have no end";
+	for (u32 i = 0; i < h.str_len; i++) /* they go to a terminal */
+		if (str[i] && (str[i] < ' ' || str[i] > '~'))
+			str[i] = '?';
 	if (!index_types(b, h.type_len))
 		return "its types do not add up";
 	return hash_types(b) ? NULL : "out of memory";
@@ -131,7 +134,7 @@ bool btf_load(const u8 *data, u64 len, struct btf *ret, const char **why)
 	ret->data = malloc(want);
 	if (ret->data) {
 		memcpy(ret->data, data, want);
-		*why = load(ret, want);
+		*why = load(ret);
 	} else {
 		*why = "out of memory";
 	}

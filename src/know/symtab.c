@@ -133,6 +133,8 @@ const struct sym *symtab_at(const struct symtab *s, u64 at, u64 *size)
 	while (low && s->sym[low - 1].at == s->sym[low].at)
 		low--;
 	end = next < s->n ? s->sym[next].at : s->end;
+	if (at < s->end && end > s->end)
+		end = s->end;
 	if (s->sym[low].size)
 		end = s->sym[low].at + s->sym[low].size;
 	if (end && at >= end)

@@ -17,7 +17,7 @@ struct symtab {
 	char *names;
 	u32 *hash;       /* index + 1 by name; 0: empty */
 	u32 n, room, names_len, names_room, nhash;
-	u64 end;         /* where the last one ends at the latest; 0: not known */
+	u64 end;         /* what is below ends below; 0: not known */
 	bool failed;     /* out of memory: it is empty then */
 };
 

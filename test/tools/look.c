@@ -13,7 +13,46 @@ static void put(struct out *o, const char *text, size_t len)
 
 static const struct { const char *name; void (*show)(const struct view *v); } views[] = {
 	{ "known", view_known }, { "bt", view_bt }, { "alltrace", view_bt_all }, { "ps", view_ps },
-	{ "dmesg", view_dmesg }, { "modules", view_modules },
+	{ "dmesg", view_dmesg }, { "modules", view_modules }, { "regs", view_regs },
+	{ "pcpu", view_pcpu }, { "mounts", view_mounts }, { "interrupts", view_interrupts },
+	{ "locks", view_locks },
+};
+
+static int bt_pid(const struct view *v, const char *arg, struct err *e)
+{
+	return view_bt_task(v, strtoull(arg, NULL, 0), e);
+}
+
+static int vtop(const struct view *v, const char *arg, struct err *e)
+{
+	u64 at;
+	int rc = view_eval(v, arg, &at, e);
+
+	if (!rc)
+		view_vtop(v, GVA(at));
+	return rc;
+}
+
+static int dis(const struct view *v, const char *arg, struct err *e)
+{
+	u64 at;
+	int rc = view_eval(v, arg, &at, e);
+
+	if (!rc)
+		view_dis(v, GVA(at), 16);
+	return rc;
+}
+
+static int frame(const struct view *v, const char *arg, struct err *e)
+{
+	(void)e;
+	view_frame(v, (unsigned)atoi(arg));
+	return 0;
+}
+
+static const struct { const char *name; int (*show)(const struct view *v, const char *arg, struct err *e); } asks[] = {
+	{ "pid", bt_pid }, { "print", view_print }, { "whatis", view_whatis }, { "vtop", vtop },
+	{ "dis", dis }, { "frame", frame },
 };
 
 static int show(struct view *v, const char *name, char **arg)
@@ -25,10 +64,11 @@ static int show(struct view *v, const char *name, char **arg)
 			views[i].show(v);
 			return 0;
 		}
-	if (!strcmp(name, "pid") && *arg && view_bt_task(v, strtoull(*arg, NULL, 0), &e) < 0) {
-		fprintf(stderr, "%s\n", e.text);
-		return 1;
-	}
+	for (size_t i = 0; *arg && i < ARRAY_SIZE(asks); i++)
+		if (!strcmp(name, asks[i].name) && asks[i].show(v, *arg, &e)) {
+			fprintf(stderr, "%s\n", e.text);
+			return 1;
+		}
 	return 0;
 }
 
