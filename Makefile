@@ -52,9 +52,9 @@ LIB  := $(B)/libpandok.a
 .DELETE_ON_ERROR:
 .SECONDEXPANSION:
 .SECONDARY:
-.PHONY: all help run deps test check soak test-fresh bench install uninstall tour Beer Puppy clean FORCE unit fuzz lib light
+.PHONY: all guests help run deps test check soak test-fresh bench install uninstall tour Beer Puppy clean FORCE unit fuzz lib light
 
-all: $(PROG) ## build ./pandok (the default)
+all: $(PROG) guests ## build ./pandok and the small kernels in guest/ (the default)
 
 help: ## this list
 	@awk -F ':.*## ' '/^[A-Za-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -107,6 +107,11 @@ light: $(patsubst src/%.c,$(B)/obj/%.o,$(wildcard $(LIGHT))) $(wildcard src/soft
 
 $(PROG): $(OBJ)
 	$(call say,ld,$@) $(CC) $(LDFLAGS) -o $@ $(OBJ) $(LDLIBS)
+
+# ---- the small kernels of guest/ ----------------------------------------------------------
+
+guests: | build/deps/build ## the small kernels, into $(B)/guest
+	@$(MAKE) -s --no-print-directory -C guest OUT=$(CURDIR)/$(B)/guest
 
 # ---- tests ------------------------------------------------------------------------------
 # A test says which sources it stands on in a comment: "@links src/base src/mem/walk.c" (a folder is
@@ -178,13 +183,13 @@ $(B)/tools/%: test/tools/%.c $$(call unit_objs,test/tools/$$*.c) $(B)/flags | bu
 	@mkdir -p $(@D)
 	$(call say,cc,$<) $(CC) $(CFLAGS) $(CPPFLAGS) $(LDFLAGS) -o $@ $< $(filter %.o %.a,$^) $(LDLIBS)
 
-test: $(PROG) build/deps/test build/deps/run ## every test; the last line counts them
+test: $(PROG) guests build/deps/test build/deps/run ## every test; the last line counts them
 	@PROG=$(PROG) B=$(B) SAN='$(SAN)' tools/test.sh full
 
-check: $(PROG) build/deps/test build/deps/run ## the fast tests (a minute or two), layers and tour
+check: $(PROG) guests build/deps/test build/deps/run ## the fast tests (a minute or two), layers and tour
 	@PROG=$(PROG) B=$(B) SAN='$(SAN)' tools/test.sh fast
 
-soak: $(PROG) build/deps/test build/deps/run ## the long tests (hours)
+soak: $(PROG) guests build/deps/test build/deps/run ## the long tests (hours)
 	@PROG=$(PROG) B=$(B) SAN='$(SAN)' tools/test.sh soak
 
 test-fresh: build/deps/fresh ## the README's commands in a fresh minimal Debian

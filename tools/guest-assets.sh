@@ -7,6 +7,7 @@
 #     shell          an initial RAM disk with busybox and a shell (made here, no network)
 #     modules        an initial RAM disk with drivers for disks, networks and shares, to be given
 #                    behind shell; modprobe finds them
+#     file PACKAGE PATH  one file out of any package of Debian (PATH without the first slash)
 #     debian-initrd  Debian's own full initial RAM disk, for kernel amd64
 # Packages are fetched by apt, which checks them, and are never installed. They stay in
 # $XDG_CACHE_HOME/pandok/guest; what is there is used without a network until --refresh.
@@ -92,6 +93,23 @@ modules() {
 	echo "$img"
 }
 
+# $1 = package, $2 = path in it
+file() {
+	at=$cache/packages/$1
+	if [ ! -e "$at/done" ]; then
+		say "fetching Debian's $1 (not installing it)"
+		rm -rf "$at"
+		mkdir -p "$at"
+		(cd "$at" && apt-get -q -o APT::Sandbox::User=root download "$1" >&2) ||
+			die "cannot fetch $1"
+		dpkg-deb -x "$at"/*.deb "$at"
+		rm -f "$at"/*.deb
+		touch "$at/done"
+	fi
+	[ -e "$at/$2" ] || die "no $2 in $1"
+	echo "$at/$2"
+}
+
 # Debian's tools make the disk in a throw-away Debian, so that nothing is installed here.
 debian_initrd() {
 	need_kernel amd64
@@ -145,6 +163,7 @@ flock 9
 case $what in
 kernel | vmlinux | root | modules) $what "$flavour" ;;
 shell | initrd) shell ;;
+file) file "${2:?which package?}" "${3:?which file?}" ;;
 debian-initrd) debian_initrd ;;
 *)
 	sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0" >&2

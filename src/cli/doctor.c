@@ -3,14 +3,11 @@
 #include "doctor/doctor.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "cli/cli.h"
+#include "cli/consult.h"
 #include "cli/json.h"
 #include "vm/vm.h"
 
@@ -138,33 +135,6 @@ static int svg_write(const struct patient *p, const char *path, struct err *e)
 	return 0;
 }
 
-static int file_map(const char *path, const u8 **data, u64 *len, struct err *e)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC), rc = 0;
-	struct stat st;
-	void *map;
-
-	if (fd < 0)
-		return err_sys(e, "cannot open '%s'", path);
-	if (fstat(fd, &st) < 0)
-		rc = err_sys(e, "cannot stat '%s'", path);
-	else if (!S_ISREG(st.st_mode))
-		rc = err_set(e, -EINVAL, "'%s' is not a file", path);
-	else if (!st.st_size)
-		rc = err_set(e, -ENODATA, "'%s' is empty", path);
-	if (!rc) {
-		map = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-		if (map == MAP_FAILED) {
-			rc = err_sys(e, "cannot read '%s'", path);
-		} else {
-			*data = map;
-			*len = (u64)st.st_size;
-		}
-	}
-	close(fd);
-	return rc;
-}
-
 /* Examine and report; returns the exit status. */
 static int examine(struct patient *p, const struct doctor_options *o, bool first, struct err *e)
 {
@@ -233,7 +203,7 @@ static int examine_file(const char *path, const struct doctor_options *o, bool f
 		rc = examine_payload(path, o, e);
 		status = rc < 0 ? rc : greater(status, rc);
 	}
-	munmap((void *)p.data, p.len);
+	file_unmap(p.data, p.len);
 	return status;
 }
 

@@ -21,6 +21,14 @@ const struct opt run_opts[] = {
 	{ ROW("cpus", "N", OPT_NUMBER, cpus), 1, 0, "virtual processors (default 1)" },
 	{ ROW("initrd", "FILE", OPT_LIST, initrd), 0, 0,
 	  "initial RAM disk; several are joined, or are a Multiboot kernel's modules" },
+	{ ROW("library", "FILE", OPT_LIST, library), 0, 0,
+	  "a shared object that the kernel is bound to (a kernel in pieces)" },
+	{ ROW("bind", "now|lazy", OPT_CHOICE, bind), 0, 0,
+	  "when functions of a library are bound: before the start, or at their first call" },
+	{ ROW("load-at", "ADDRESS|random", OPT_TEXT, load_at), 0, 0,
+	  "where a position-independent kernel is put" },
+	{ ROW("explain-relocs", NULL, OPT_FLAG, explain_relocs), 0, 0,
+	  "say what each relocation of the kernel writes" },
 	{ ROW("append", "TEXT", OPT_TEXT, append), 0, 0,
 	  "kernel command line, before the kernel's arguments" },
 	{ ROW("engine", "auto|soft|kvm", OPT_CHOICE, engine), 0, 0,
@@ -176,8 +184,23 @@ static int check_nets(const struct options *o, struct err *e)
 	return 0;
 }
 
+int load_address(const char *text, u64 *ret)
+{
+	char *end;
+	u64 at;
+
+	errno = 0;
+	at = strtoull(text, &end, 0);
+	if (errno || !at || *end || end == text || at % GUEST_PAGE_SIZE || *text == '-')
+		return -EINVAL;
+	*ret = at;
+	return 0;
+}
+
 static int check(const struct options *o, struct err *e)
 {
+	u64 at;
+
 	if (!o->kernel && !options_bios(o))
 		return err_set(e, -EINVAL, "no kernel given, and no disk to boot from");
 	if (o->block.n)
@@ -186,6 +209,9 @@ static int check(const struct options *o, struct err *e)
 		return err_set(e, -EINVAL, "--cpus: this version runs one processor only");
 	if (check_nets(o, e))
 		return -EINVAL;
+	if (o->load_at && strcmp(o->load_at, "random") && load_address(o->load_at, &at))
+		return err_set(e, -EINVAL, "load-at: '%s' is neither 'random' nor an address that is a "
+			       "multiple of 0x1000", o->load_at);
 	if (o->digest && !o->deterministic)
 		return err_set(e, -EINVAL, "--digest needs --deterministic");
 	if (o->engine == VM_ENGINE_KVM && (o->deterministic || o->single_step))

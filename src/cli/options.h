@@ -12,7 +12,10 @@ struct options {
 	char *config;
 	u64 memory;    /* bytes */
 	u64 cpus;
-	struct opt_list initrd, block, net, share;
+	struct opt_list library, initrd, block, net, share;
+	unsigned bind; /* 1: lazy */
+	char *load_at; /* see load_address() */
+	bool explain_relocs;
 	char *append;
 	unsigned engine; /* enum vm_engine */
 	char *serial;
@@ -46,5 +49,8 @@ MUST_CHECK int options_parse(int argc, char **argv, bool lguest, struct options 
 /* options_bios - there is no kernel: a BIOS boots what there is. */
 bool options_bios(const struct options *o);
 void options_free(struct options *o);
+
+/* load_address - a page-aligned address out of text; -EINVAL. */
+int load_address(const char *text, u64 *ret);
 
 #endif

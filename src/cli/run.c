@@ -12,6 +12,7 @@
 #include "cli/cli.h"
 #include "cli/cmdline.h"
 #include "cli/console.h"
+#include "cli/consult.h"
 #include "cli/digest.h"
 #include "cli/nets.h"
 #include "cli/options.h"
@@ -87,6 +88,12 @@ static int make_cmdline(struct run *r, struct err *e)
 	return 0;
 }
 
+static void explain(void *ctx, const char *line)
+{
+	(void)ctx;
+	cli_say("%s", line);
+}
+
 static void fill_config(struct run *r)
 {
 	const struct options *o = r->o;
@@ -100,6 +107,11 @@ static void fill_config(struct run *r)
 			.cmdline = r->cmdline,
 			.initrd = (const char *const *)o->initrd.at,
 			.ninitrd = o->initrd.n,
+			.library = (const char *const *)o->library.at,
+			.nlibrary = o->library.n,
+			.bind_lazy = o->bind,
+			.explain = o->explain_relocs ? explain : NULL,
+			.load_random = o->load_at && !strcmp(o->load_at, "random"),
 		},
 		.bios = options_bios(o),
 		.bios_path = o->bios,
@@ -116,6 +128,8 @@ static void fill_config(struct run *r)
 		.single_step = o->single_step,
 		.deterministic = o->deterministic,
 	};
+	if (o->load_at && !r->config.boot.load_random)
+		BUG_ON(load_address(o->load_at, &r->config.boot.load_at));
 	if (o->digest) {
 		r->config.digest_every = o->digest_every;
 		r->config.digest = digest_put;
@@ -153,6 +167,8 @@ static int make_machine(struct run *r, struct err *e)
 
 	fill_config(r);
 	rc = vm_new(&r->config, &r->vm, e);
+	if (!rc)
+		consult(r->o->kernel);
 	if (!rc && vm_engine_note(r->vm)[0])
 		cli_say("%s", vm_engine_note(r->vm));
 	return rc;

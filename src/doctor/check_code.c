@@ -43,8 +43,8 @@ CHECK(check_class)
 	if (d->elf.is64 && d->elf.machine == EM_386)
 		doctor_add_as(d, c, DOCTOR_WARNING, "ELF header", 0, "an ELF64 file that says i386");
 	if (d->has_xen && d->want & DOCTOR_XEN && (!d->elf.is64 || d->elf.machine != EM_X86_64))
-		doctor_add_as(d, c, d->want == DOCTOR_XEN ? DOCTOR_FATAL : DOCTOR_WARNING, "ELF header",
-			      0, "a 64-bit Xen guest is an ELF64 file for x86-64, and this is 32-bit");
+		doctor_add_as(d, c, DOCTOR_WARNING, "ELF header", 0, "a 32-bit Xen guest, which Xen "
+			      "starts only where it was built with 32-bit support");
 	for (unsigned i = 0; i < ARRAY_SIZE(entries32); i++) {
 		u64 len = entry_code(d, entries32[i], &code, ENTRY_BYTES);
 		unsigned n;
@@ -130,10 +130,31 @@ static void canary_follow(struct doctor *d, const struct doctor_check *c, u64 at
 	}
 }
 
+/* Behind a 32-bit entry, where C usually begins. */
+static bool c_entry(const struct doctor *d, u64 *ret)
+{
+	static const char *const names[] = { "kernel_main", "kmain", "start_kernel", "main" };
+	struct elf_symbol s;
+
+	for (unsigned i = 0; i < ARRAY_SIZE(names); i++) {
+		if (!elf_symbol_find(&d->symbols, names[i], &s) || s.type != STT_FUNC)
+			continue;
+		*ret = s.value;
+		return true;
+	}
+	return false;
+}
+
 CHECK(check_canary)
 {
-	if (d->is_elf && d->elf.is64 && d->elf.machine == EM_X86_64 && d->elf.type != ET_REL)
-		canary_follow(d, c, d->has_xen ? d->xen.entry.v : d->elf.entry, 0);
+	bool from32 = d->has_pvh || d->multiboot.found || d->multiboot2.found;
+	u64 at = d->has_xen ? d->xen.entry.v : d->elf.entry;
+
+	if (!d->is_elf || !d->elf.is64 || d->elf.machine != EM_X86_64 || d->elf.type == ET_REL)
+		return;
+	if (from32 && !d->has_xen && !c_entry(d, &at))
+		return;
+	canary_follow(d, c, at, 0);
 }
 
 static bool below_stack(const ZydisDecodedInstruction *in, const ZydisDecodedOperand *op)

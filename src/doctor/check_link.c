@@ -61,7 +61,7 @@ static bool has_segment(const struct doctor *d, u32 type)
 
 	for (unsigned i = 0; i < d->elf.nseg; i++) {
 		elf_segment(&d->elf, i, &s);
-		if (s.type == type)
+		if (s.type == type && s.filesz)
 			return true;
 	}
 	return false;
@@ -152,7 +152,8 @@ CHECK(check_orphan)
 {
 	struct elf_section s;
 
-	for (unsigned i = 0; alloc_next(d, &i, &s);)
+	/* Who links for a dynamic linker wants most of them. */
+	for (unsigned i = 0; d->elf.type != ET_DYN && alloc_next(d, &i, &s);)
 		if (s.size && is_orphan(s.name))
 			doctor_add(d, c, s.name, s.addr, "section %s (0x%llx bytes at 0x%llx) is one that "
 				   "linker scripts of kernels seldom place", s.name, (ull)s.size,

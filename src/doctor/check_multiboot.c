@@ -8,6 +8,7 @@
 #define SEARCH1 8192
 #define MAGIC2 0xe85250d6u
 #define SEARCH2 32768
+#define LOOK MIB(1) /* how far for one that is too late */
 
 static void words(const struct doctor *d, u64 at, u32 w[4])
 {
@@ -42,7 +43,9 @@ static void look(const struct doctor *d, u64 at, struct doctor_header *h, bool t
 
 void multiboot_find(struct doctor *d)
 {
-	for (u64 at = 0; at + 12 <= d->len; at++) {
+	u64 end = d->len < LOOK ? d->len : LOOK;
+
+	for (u64 at = 0; at + 12 <= end; at++) {
 		const u8 *p = d->data + at;
 
 		if (*p == (u8)MAGIC1)

@@ -37,6 +37,7 @@ static void culprit(const struct doctor *d, char *buf, size_t size)
  * way of asking names a page number, which is written down in the source; the symbol's address is the
  * linker's. When a note that nobody asked for is put before the code, the two part: the symbol moves
  * by 0x30 and the page does not. Nothing is wrong until the first hypercall.
+ * @test xen-example
  */
 CHECK(check_hypercall_moved)
 {

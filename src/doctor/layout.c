@@ -9,6 +9,7 @@
 /*G:300 What moved what
  * Numbers in three tables do not show that a note stands where the code was to be. Drawn on one axis,
  * segments beside sections beside symbols, they do: text for the terminal, SVG for a page.
+ * @test doctor-layout
  */
 enum kind { SEGMENT, SECTION, SYMBOL, ENTRY, DECLARED };
 

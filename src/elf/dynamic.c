@@ -100,10 +100,10 @@ static bool rela_next(const struct elf *elf, const struct elf_table *t, struct e
 	if (!at)
 		return false;
 	memcpy(&r, at, sizeof(r));
-	w->i += sizeof(r);
-	*ret = (struct elf_reloc){ .at = r.r_offset, .type = (u32)ELF64_R_TYPE(r.r_info),
+	*ret = (struct elf_reloc){ .index = w->i / sizeof(r), .at = r.r_offset, .type = (u32)ELF64_R_TYPE(r.r_info),
 				   .sym = (u32)ELF64_R_SYM(r.r_info), .addend = r.r_addend,
 				   .lazy = w->table == 2 };
+	w->i += sizeof(r);
 	return true;
 }
 
@@ -111,6 +111,7 @@ static bool rela_next(const struct elf *elf, const struct elf_table *t, struct e
  * Nearly all relocations of a position-independent kernel are of one kind: "add the base here". RELR
  * writes them down in a word for an address and a word for each run of up to 63 words behind it, a bit
  * each. The addend stays where the value goes.
+ * @test relr_bitmaps
  */
 static bool relr_next(const struct elf *elf, const struct elf_table *t, struct elf_reloc_walk *w,
 		      struct elf_reloc *ret)

@@ -40,6 +40,7 @@ struct elf_reloc {
 	u64 at;
 	u32 type, sym; /* R_X86_64_; number of a dynamic symbol */
 	i64 addend;    /* RELR keeps it in place: in_place */
+	u64 index;     /* in its table, but for RELR */
 	bool in_place, lazy; /* lazy: out of the PLT's table */
 };
 

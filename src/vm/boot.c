@@ -79,12 +79,30 @@ int boot_load_files(struct boot *b, struct err *e)
 	return 0;
 }
 
-static int files_open(struct boot *b, unsigned *n, struct err *e)
+static int libraries_open(struct boot *b, unsigned *n, struct err *e)
+{
+	int rc = 0;
+
+	b->library = calloc(b->c->nlibrary + 1, sizeof(*b->library));
+	if (!b->library)
+		return err_set(e, -ENOMEM, "out of memory");
+	for (; *n < b->c->nlibrary; ++*n) {
+		rc = boot_file_open(b->c->library[*n], true, &b->library[*n], e);
+		if (rc)
+			return err_in(e, rc, "library");
+	}
+	return 0;
+}
+
+static int files_open(struct boot *b, unsigned *n, unsigned *nlibrary, struct err *e)
 {
 	int rc = boot_file_open(b->c->kernel, true, &b->kernel, e);
 
 	if (rc)
 		return err_in(e, rc, "kernel");
+	rc = libraries_open(b, nlibrary, e);
+	if (rc)
+		return rc;
 	b->initrd = calloc(b->c->ninitrd + 1, sizeof(*b->initrd));
 	if (!b->initrd)
 		return err_set(e, -ENOMEM, "out of memory");
@@ -103,12 +121,12 @@ int boot_load(const struct boot_config *config, struct mem *m, struct vcpu *v,
 	struct boot_config c = *config;
 	struct boot_report report = { 0 };
 	struct boot b = { .c = &c, .m = m, .v = v, .report = &report, .kernel.fd = -1 };
-	unsigned n = 0;
+	unsigned n = 0, nlibrary = 0;
 	int rc;
 
 	if (!c.cmdline)
 		c.cmdline = "";
-	rc = files_open(&b, &n, e);
+	rc = files_open(&b, &n, &nlibrary, e);
 	if (!rc)
 		rc = boot_load_files(&b, e);
 	if (!rc)
@@ -116,6 +134,9 @@ int boot_load(const struct boot_config *config, struct mem *m, struct vcpu *v,
 	while (n)
 		boot_file_close(&b.initrd[--n]);
 	free(b.initrd);
+	while (nlibrary)
+		boot_file_close(&b.library[--nlibrary]);
+	free(b.library);
 	boot_file_close(&b.kernel);
 	return rc;
 }

@@ -11,6 +11,14 @@ struct boot_config {
 	const char *cmdline;
 	const char *const *initrd;   /* paths; concatenated for Linux, modules for Multiboot and PVH */
 	unsigned ninitrd;
+	const char *const *library;  /* paths; shared objects that the kernel is bound to */
+	unsigned nlibrary;
+	bool bind_lazy;              /* bind functions of libraries at their first call */
+	u64 load_at;                 /* where a position-independent kernel goes; 0: we choose */
+	bool load_random;            /* at random, by random_seed */
+	/* Told of each relocation in a line; NULL: not asked for. */
+	void (*explain)(void *ctx, const char *line);
+	void *explain_ctx;
 	gpa_t acpi_rsdp;             /* where the board put it; 0 none */
 	u64 random_seed;             /* KASLR and setup_data RNG seed come from it; deterministic runs fix it */
 };

@@ -131,11 +131,12 @@ struct boot {
 	struct boot_report *report;
 	struct boot_file kernel;
 	struct boot_file *initrd; /* c->ninitrd of them */
+	struct boot_file *library; /* c->nlibrary of them */
 	u64 initrd_len;           /* of all, each padded to 4 bytes */
 	struct boot_plan plan;
 	u64 random;               /* state of boot_random() */
 	struct boot_payload payload;
-	void *heap[16];           /* freed with the load */
+	void *heap[32];           /* freed with the load */
 	unsigned nheap;
 };
 
@@ -198,6 +199,16 @@ MUST_CHECK int boot_elf_entry(const struct elf *elf, u64 entry, u64 *ret, struct
 
 /* boot_elf_physical - does a segment bring bytes of the file to physical address at? */
 bool boot_elf_physical(const struct elf *elf, u64 at);
+
+/* boot_pie_is - is it position-independent, or in pieces? */
+bool boot_pie_is(const struct boot *b, const struct elf *elf);
+
+/*
+ * boot_pie - place and relocate such a kernel with its libraries, and add all to the plan.
+ *   ret   how far its addresses moved
+ * -ENOEXEC for what no loader can do, -ENOMEM when there is no room.
+ */
+MUST_CHECK int boot_pie(struct boot *b, const struct elf *elf, u64 *ret, struct err *e);
 
 /* ---- protocols ---- */
 

@@ -96,18 +96,30 @@ bool boot_pvh_note(const struct elf *elf, u64 *ret)
 	return elf_note_find(elf, "Xen", XEN_ELFNOTE_PHYS32_ENTRY, &n) && elf_note_number(&n, ret);
 }
 
+/* The kernel into the plan, where it says or where it is put; entry moves with it. */
+static int kernel_plan(struct boot *b, const struct elf *elf, u64 *entry, struct err *e)
+{
+	u64 lo, hi, moved = 0;
+	int rc = boot_elf_span(elf, &lo, &hi, e);
+
+	if (!rc && (*entry > UINT32_MAX || !boot_elf_physical(elf, *entry)))
+		rc = err_set(e, -ENOEXEC, "its PVH note names the entry 0x%llx, where no segment "
+			     "brings code", (unsigned long long)*entry);
+	if (!rc)
+		rc = boot_pie_is(b, elf) ? boot_pie(b, elf, &moved, e) : boot_elf_plan(b, elf, e);
+	if (rc)
+		return rc;
+	*entry += moved;
+	snprintf(b->report->detail, sizeof(b->report->detail), "kernel at 0x%llx-0x%llx",
+		 (unsigned long long)(lo + moved), (unsigned long long)(hi + moved) - 1);
+	return 0;
+}
+
 int boot_pvh(struct boot *b, const struct elf *elf, u64 entry, struct err *e)
 {
-	struct boot_entry_state s = { .rip = entry };
-	u64 lo, hi;
-	int rc;
+	struct boot_entry_state s = { 0 };
+	int rc = kernel_plan(b, elf, &entry, e);
 
-	rc = boot_elf_span(elf, &lo, &hi, e);
-	if (!rc && (entry > UINT32_MAX || !boot_elf_physical(elf, entry)))
-		rc = err_set(e, -ENOEXEC, "its PVH note names the entry 0x%llx, where no segment "
-			     "brings code", (unsigned long long)entry);
-	if (!rc)
-		rc = boot_elf_plan(b, elf, e);
 	if (!rc)
 		rc = info_plan(b, elf, &s.rbx, e);
 	if (!rc)
@@ -116,10 +128,9 @@ int boot_pvh(struct boot *b, const struct elf *elf, u64 entry, struct err *e)
 		rc = boot_plan_commit(&b->plan, b->m, e);
 	if (rc)
 		return rc;
+	s.rip = entry;
 	boot_state_set(&s, b->v);
 	b->report->protocol = "PVH";
 	b->report->entry = GPA(entry);
-	snprintf(b->report->detail, sizeof(b->report->detail), "kernel at 0x%llx-0x%llx",
-		 (unsigned long long)lo, (unsigned long long)hi - 1);
 	return 0;
 }

@@ -10,6 +10,12 @@ Options:
   --cpus N                  virtual processors (default 1)
   --initrd FILE             initial RAM disk; several are joined, or are a
                             Multiboot kernel's modules
+  --library FILE            a shared object that the kernel is bound to (a
+                            kernel in pieces)
+  --bind now|lazy           when functions of a library are bound: before the
+                            start, or at their first call
+  --load-at ADDRESS|random  where a position-independent kernel is put
+  --explain-relocs          say what each relocation of the kernel writes
   --append TEXT             kernel command line, before the kernel's arguments
   --engine auto|soft|kvm    what runs the guest's code: auto takes KVM where it
                             works, else the translator

@@ -157,10 +157,42 @@ static void elf_names_sections(void **unused)
 	bytes_free(&file);
 }
 
+/* Three words and a bitmap: an address, then bits for the words behind it. */
+static void relr_bitmaps(void **unused)
+{
+	struct { Elf64_Dyn dyn[4]; u64 relr[3]; } at = {
+		{ { DT_RELR, { 0x1000 + 4 * sizeof(Elf64_Dyn) } }, { DT_RELRSZ, { 24 } } },
+		{ 0x5000, 1 | 1 << 1 | 1 << 3, 1 | 1ull << 63 },
+	};
+	const struct seg_spec segs[] = {
+		{ 0x1000, 0x1000, sizeof(at), sizeof(at), 0, &at },
+		{ 0x1000, 0x1000, 4 * sizeof(Elf64_Dyn), 4 * sizeof(Elf64_Dyn), PT_DYNAMIC, &at },
+	};
+	const u64 want[] = { 0x5000, 0x5008, 0x5018, 0x5008 + 63 * 8 + 62 * 8 };
+	struct bytes file = elf64_make(0x1000, segs, 2);
+	struct elf_reloc_walk w = { 0 };
+	struct elf_dynamic dyn;
+	struct elf_reloc r;
+	struct elf elf;
+	struct err e;
+
+	(void)unused;
+	assert_int_equal(elf_open(file.data, file.len, &elf, &e), 0);
+	assert_true(elf_dynamic(&elf, &dyn));
+	for (unsigned i = 0; i < ARRAY_SIZE(want); i++) {
+		assert_true(elf_reloc_next(&elf, &dyn, &w, &r));
+		assert_int_equal(r.at, want[i]);
+		assert_true(r.in_place);
+	}
+	assert_false(elf_reloc_next(&elf, &dyn, &w, &r));
+	bytes_free(&file);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(elf_reads_both_classes),
+		cmocka_unit_test(relr_bitmaps),
 		cmocka_unit_test(elf_refuses_truncated_tables),
 		cmocka_unit_test(elf_refuses_odd_headers),
 		cmocka_unit_test(elf_refuses_wrapping_segments),
