@@ -1,6 +1,6 @@
 /* fuzz_boot.c - any bytes as a kernel file: it loads or it is refused, and either way nothing
  * outside the guest's RAM is touched.
- * @links src/vm/boot*.c src/elf src/mem src/base/err.c src/base/log.c */
+ * @links src/vm/boot*.c src/vm/boot_bind.S src/elf src/mem src/base/err.c src/base/log.c */
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,5 +1,5 @@
 /* boot_elf.c - which protocol an ELF file gets, PVH, and what is said about other files.
- * @links src/vm/boot*.c src/elf src/mem src/base/err.c src/base/log.c */
+ * @links src/vm/boot*.c src/vm/boot_bind.S src/elf src/mem src/base/err.c src/base/log.c */
 #include "boot_kit.h"
 
 #include <unistd.h>

@@ -1,5 +1,5 @@
 /* boot_linux.c - bzImage and vmlinux by the 64-bit protocol: placement, relocations, zero page.
- * @links src/vm/boot*.c src/elf src/mem src/base/err.c src/base/log.c */
+ * @links src/vm/boot*.c src/vm/boot_bind.S src/elf src/mem src/base/err.c src/base/log.c */
 #include "boot_kit.h"
 
 #include <zlib.h>

@@ -1,5 +1,5 @@
 /* boot_multiboot.c - Multiboot 1 kernels of each form, and headers that lie.
- * @links src/vm/boot*.c src/elf src/mem src/base/err.c src/base/log.c */
+ * @links src/vm/boot*.c src/vm/boot_bind.S src/elf src/mem src/base/err.c src/base/log.c */
 #include "boot_kit.h"
 
 #define MAGIC 0x1badb002u

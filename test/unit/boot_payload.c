@@ -1,5 +1,5 @@
 /* boot_payload.c - each compression of a bzImage's payload, and the cache of unpacked ones.
- * @links src/vm/boot*.c src/elf src/mem src/base/err.c src/base/log.c */
+ * @links src/vm/boot*.c src/vm/boot_bind.S src/elf src/mem src/base/err.c src/base/log.c */
 #include "boot_kit.h"
 
 #include <bzlib.h>

@@ -1,5 +1,5 @@
 /* boot_plan.c - the memory map, the plan of pieces, and the entry states.
- * @links src/vm/boot*.c src/elf src/mem src/base/err.c src/base/log.c */
+ * @links src/vm/boot*.c src/vm/boot_bind.S src/elf src/mem src/base/err.c src/base/log.c */
 #include "boot_kit.h"
 
 static struct boot_plan plan_of(const struct mem *m)
