@@ -51,7 +51,8 @@ struct sink {
 
 void sink_put(struct sink *s, const void *data, size_t len);
 void sink_zero(struct sink *s, u64 len); /* a hole where the file system can */
-int sink_end(struct sink *s);            /* 0 or the first -errno */
+int sink_flush(struct sink *s);          /* 0 or the first -errno */
+int sink_end(struct sink *s);            /* the same, and the file ends here, on the disk */
 
 /* elf_write, kdump_write - all of the machine to fd, which stands at 0. -errno: writing failed. */
 MUST_CHECK int core_elf_write(struct target *t, struct kernel *k, int fd, struct err *e);

@@ -47,6 +47,12 @@ void sink_zero(struct sink *s, u64 len)
 	s->at += len;
 }
 
+int sink_flush(struct sink *s)
+{
+	flush(s);
+	return s->rc;
+}
+
 int sink_end(struct sink *s)
 {
 	flush(s);

@@ -186,6 +186,7 @@ void task_args(struct kernel *k, const struct task *t, char *ret, size_t len)
 		ret[n++] = c >= ' ' && c <= '~' ? c : c ? '?' : ' ';
 	while (n && ret[n - 1] == ' ')
 		n--;
-	if (n)
-		ret[n] = 0;
+	ret[n] = 0;
+	if (!n)
+		snprintf(ret, len, "[%s]", t->comm);
 }

@@ -11,10 +11,3 @@ void view_frame(const struct view *v, unsigned n)
 	(void)n;
 	out_say(v->out, "?? not shown yet\n");
 }
-
-
-
-int core_kdump_write(struct target *t, struct kernel *k, int fd, struct err *e)
-{
-	return core_elf_write(t, k, fd, e);
-}
