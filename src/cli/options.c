@@ -39,7 +39,10 @@ const struct opt run_opts[] = {
 	  "write all that the guest prints on the console to FILE too" },
 	{ ROW("debugcon", NULL, OPT_FLAG, debugcon), 0, 0,
 	  "show the bytes that the guest writes to port 0xe9 on the console" },
-	{ ROW("block", "FILE", OPT_LIST, block), 0, 0, "a disk (not yet)" },
+	{ ROW("block", "FILE[,ro][,serial=S]", OPT_LIST, block), 0, 0,
+	  "a disk: a file or block device; the first is vda" },
+	{ ROW("overlay", NULL, OPT_FLAG, overlay), 0, 0,
+	  "write to a temporary layer above each disk, which is gone at the end" },
 	{ ROW("bios", "FILE", OPT_TEXT, bios), 0, 0,
 	  "with no kernel: the BIOS that boots (default: SeaBIOS)" },
 	{ ROW("net", "SPEC", OPT_LIST, net), 0, 0,
@@ -203,8 +206,6 @@ static int check(const struct options *o, struct err *e)
 
 	if (!o->kernel && !options_bios(o))
 		return err_set(e, -EINVAL, "no kernel given, and no disk to boot from");
-	if (o->block.n)
-		return err_set(e, -EINVAL, "--block: this version has no disks yet");
 	if (o->cpus > 1)
 		return err_set(e, -EINVAL, "--cpus: this version runs one processor only");
 	if (check_nets(o, e))

@@ -16,6 +16,7 @@ struct options {
 	unsigned bind; /* 1: lazy */
 	char *load_at; /* see load_address() */
 	bool explain_relocs;
+	bool overlay;
 	char *append;
 	unsigned engine; /* enum vm_engine */
 	char *serial;

@@ -14,6 +14,7 @@
 #include "cli/console.h"
 #include "cli/consult.h"
 #include "cli/digest.h"
+#include "cli/disks.h"
 #include "cli/nets.h"
 #include "cli/options.h"
 #include "cli/shares.h"
@@ -32,6 +33,7 @@ struct run {
 	struct signals signals;
 	struct console console;
 	struct digest digest;
+	struct disks disks;
 	struct nets nets;
 	struct shares shares;
 	struct alarm limit;
@@ -117,6 +119,7 @@ static void fill_config(struct run *r)
 		.bios_path = o->bios,
 		.serial = { &r->console.port },
 		.cards = {
+			.disk = r->disks.at, .ndisks = r->disks.n,
 			.net = r->nets.at, .nnets = r->nets.n,
 			.share = r->shares.at, .nshares = r->shares.n,
 		},
@@ -148,6 +151,8 @@ static int open_all(struct run *r, struct err *e)
 		rc = signals_init(&r->signals, &r->loop, e);
 	if (!rc)
 		rc = console_open(&r->console, o->serial, o->console_log, &r->loop, e);
+	if (!rc)
+		rc = disks_open(&r->disks, o, e);
 	if (!rc)
 		rc = nets_open(&r->nets, o, e);
 	if (!rc && o->digest)
@@ -282,6 +287,7 @@ static int run_machine(struct options *o)
 	}
 	if (!vm_free(r->vm))
 		return status;
+	disks_close(&r->disks);
 	nets_close(&r->nets);
 	shares_close(&r->shares);
 	console_close(&r->console);

@@ -18,6 +18,7 @@ const struct dev_ops *const dev_kinds[] = {
 	&debugexit_ops,
 	&kvmclock_ops,
 	&fwcfg_ops,
+	&virtio_blk_ops,
 	&virtio_rng_ops,
 	&virtio_net_ops,
 	&virtio_fs_ops,

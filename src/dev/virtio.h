@@ -147,8 +147,10 @@ void virtio_write(struct dev *d, unsigned bar, u64 offset, unsigned size, u64 va
 	VQ_FIELD(type, unsignalled, U16)
 
 /* ---- the kinds, and how the board connects each ---- */
-extern const struct dev_ops virtio_rng_ops, virtio_net_ops;
+extern const struct dev_ops virtio_blk_ops, virtio_rng_ops, virtio_net_ops;
 
+struct disk;
+void virtio_blk_wire(struct dev *d, const struct virtio_host *h, struct disk *disk, unsigned ncpus);
 void virtio_rng_wire(struct dev *d, const struct virtio_host *h);
 struct net;
 void virtio_net_wire(struct dev *d, const struct virtio_host *h, struct net *n);

@@ -35,6 +35,7 @@ enum { /* disk_open's flags, and what disk_flags() says */
 	DISK_OVERLAY = 1 << 1, /* writes go to a temporary layer that is gone at the end */
 	DISK_CAN_DISCARD = 1 << 2,
 	DISK_CDROM = 1 << 3,   /* the user says that it is one */
+	DISK_RAW = 1 << 4,     /* the contents are raw whatever they look like */
 };
 
 /*
@@ -50,6 +51,7 @@ void disk_close(struct disk *d);
 u64 disk_size(const struct disk *d); /* bytes, a multiple of DISK_SECTOR */
 unsigned disk_flags(const struct disk *d);
 const char *disk_serial(const struct disk *d); /* what a guest may show as its serial; never NULL */
+void disk_set_serial(struct disk *d, const char *serial); /* at most 20 bytes of it; before use */
 
 /*
  * disk_submit - begin r. Returns 0 or a negative errno when it is over already, and then r->done is
@@ -58,6 +60,10 @@ const char *disk_serial(const struct disk *d); /* what a guest may show as its s
  * Threads: any.
  */
 MUST_CHECK int disk_submit(struct disk *d, struct disk_req *r);
+
+/* disk_wait - as disk_submit, and wait for it: 0 or a negative errno; r->done and r->ctx are not used
+ * and may change. Threads: any but the disk's own. */
+MUST_CHECK int disk_wait(struct disk *d, struct disk_req *r);
 
 /* disk_io - READ, WRITE or FLUSH, and wait for it. 0 or a negative errno. Threads: any. */
 MUST_CHECK int disk_io(struct disk *d, enum disk_op op, u64 at, void *buf, u64 len);

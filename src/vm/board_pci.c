@@ -42,6 +42,30 @@ static unsigned one(const struct board *b)
 	return 1;
 }
 
+static const struct vm_disk *disk_of(const struct board *b, enum vm_disk_on on, unsigned i)
+{
+	for (unsigned k = 0; k < b->config.cards.ndisks; k++)
+		if (b->config.cards.disk[k].on == on && !i--)
+			return &b->config.cards.disk[k];
+	return NULL;
+}
+
+static unsigned count_blk(const struct board *b)
+{
+	unsigned n = 0;
+
+	while (disk_of(b, VM_DISK_VIRTIO, n))
+		n++;
+	return n;
+}
+
+static void wire_blk(struct board *b, struct dev *d, unsigned i)
+{
+	struct virtio_host h = host_of(b);
+
+	virtio_blk_wire(d, &h, disk_of(b, VM_DISK_VIRTIO, i)->disk, b->config.ncpus);
+}
+
 static void wire_rng(struct board *b, struct dev *d, unsigned i)
 {
 	struct virtio_host h = host_of(b);
@@ -77,6 +101,7 @@ static void wire_share(struct board *b, struct dev *d, unsigned i)
 
 /* In the order of their slots. */
 static const struct card_kind kinds[] = {
+	{ &virtio_blk_ops, count_blk, wire_blk, drain_virtio, virtio_unwire },
 	{ &virtio_rng_ops, one, wire_rng, drain_virtio, virtio_unwire },
 	{ &virtio_net_ops, nets, wire_net, drain_virtio, virtio_net_unwire },
 	{ &virtio_fs_ops, shares, wire_share, drain_virtio, virtio_fs_unwire },

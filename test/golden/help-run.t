@@ -25,7 +25,10 @@ Options:
                             FILE too
   --debugcon                show the bytes that the guest writes to port 0xe9 on
                             the console
-  --block FILE              a disk (not yet)
+  --block FILE[,ro][,serial=S]
+                            a disk: a file or block device; the first is vda
+  --overlay                 write to a temporary layer above each disk, which is
+                            gone at the end
   --bios FILE               with no kernel: the BIOS that boots (default:
                             SeaBIOS)
   --net SPEC                a network card: user (the default), tap=NAME,

@@ -52,9 +52,8 @@ pandok: run: serial: 'stdio' takes no path
 Try 'pandok help run'.
 [2]
 $ pandok run --block disk kernel
-pandok: run: --block: this version has no disks yet
-Try 'pandok help run'.
-[2]
+pandok: block: cannot open 'disk': No such file or directory
+[1]
 $ pandok run --timeout soon kernel
 pandok: run: timeout: 'soon' is not a number of seconds
 Try 'pandok help run'.
