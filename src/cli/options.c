@@ -52,6 +52,26 @@ const struct opt run_opts[] = {
 	{ ROW("no-reboot", NULL, OPT_FLAG, no_reboot), 0, 0, "end when the guest reboots" },
 	{ ROW("on-triple-fault", "stop|reset", OPT_CHOICE, on_triple_fault), 0, 0,
 	  "what a triple fault does (default stop)" },
+	{ ROW("on-panic", "stop|continue", OPT_CHOICE, on_panic), 0, 0,
+	  "what a panic does after its script: end the run with status 3 (default), or what the guest wants" },
+	{ ROW("on", "EVENT=COMMAND;...", OPT_LIST, on), 0, 0,
+	  "the debugger's script for panic, oops, triplefault, wedged, watchdog, break or default" },
+	{ ROW("watchdog", "SECONDS", OPT_TIME, watchdog_ns), 0, 0,
+	  "so long without output is an event" },
+	{ ROW("crash-dir", "DIR", OPT_TEXT, crash_dir), 0, 0,
+	  "where textdumps go (default: pandok/crash under $XDG_STATE_HOME)" },
+	{ ROW("crash-keep", "N", OPT_NUMBER, crash_keep), 0, 0,
+	  "keep so many dumps, the newest (default 20; 0: all)" },
+	{ ROW("symbols", "FILE", OPT_TEXT, symbols), 0, 0,
+	  "an ELF file with the kernel's symbols, for the debugger" },
+	{ ROW("gdb", "WHERE", OPT_TEXT, gdb), 0, 0,
+	  "wait for gdb at unix:PATH or tcp:127.0.0.1:PORT" },
+	{ ROW("gdb-wait", NULL, OPT_FLAG, gdb_wait), 0, 0,
+	  "let nothing run before a debugger says so" },
+	{ ROW("qmp", "WHERE", OPT_TEXT, qmp), 0, 0,
+	  "answer a part of QEMU's machine protocol at unix:PATH" },
+	{ ROW("debug-socket", "WHERE", OPT_TEXT, debug_socket), 0, 0,
+	  "let 'pandok debug WHERE' in at unix:PATH" },
 	{ ROW("timeout", "SECONDS", OPT_TIME, timeout_ns), 0, 0,
 	  "end after so long, with exit status 124" },
 	{ ROW("debug-exit", NULL, OPT_FLAG, debug_exit), 0, 0,
@@ -76,7 +96,8 @@ const struct opt run_opts[] = {
 
 static void set_defaults(struct options *o)
 {
-	*o = (struct options){ .memory = MIB(512), .cpus = 1, .digest_every = 1000000 };
+	*o = (struct options){ .memory = MIB(512), .cpus = 1, .digest_every = 1000000,
+		.crash_keep = 20 };
 }
 
 static int add_word(char **line, const char *word, struct err *e)

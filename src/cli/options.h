@@ -29,11 +29,19 @@ struct options {
 	char *bios;
 	char *digest;
 	u64 digest_every;
+	struct opt_list on; /* "EVENT=SCRIPT" */
+	unsigned on_panic;  /* enum on_panic */
+	u64 watchdog_ns;    /* 0: none */
+	char *crash_dir, *symbols;
+	u64 crash_keep;
+	char *gdb, *qmp, *debug_socket;
+	bool gdb_wait;
 	/* Not options: */
 	const char *kernel; /* points into argv */
 	char *cmdline;      /* append and the kernel's arguments, with spaces between */
 };
 
+enum on_panic { ON_PANIC_STOP, ON_PANIC_CONTINUE };
 enum triple_fault { TRIPLE_FAULT_STOP, TRIPLE_FAULT_RESET };
 
 /*

@@ -13,6 +13,7 @@
 #include "cli/cmdline.h"
 #include "cli/console.h"
 #include "cli/consult.h"
+#include "cli/debugger.h"
 #include "cli/digest.h"
 #include "cli/disks.h"
 #include "cli/nets.h"
@@ -36,6 +37,7 @@ struct run {
 	struct disks disks;
 	struct nets nets;
 	struct shares shares;
+	struct debugger debugger;
 	struct alarm limit;
 	pthread_t thread;
 	bool started;
@@ -171,7 +173,9 @@ static int make_machine(struct run *r, struct err *e)
 	int rc;
 
 	fill_config(r);
-	rc = vm_new(&r->config, &r->vm, e);
+	rc = debugger_open(&r->debugger, r->o, &r->config, e);
+	if (!rc)
+		rc = vm_new(&r->config, &r->vm, e);
 	if (!rc)
 		consult(r->o->kernel);
 	if (!rc && vm_engine_note(r->vm)[0])
@@ -187,7 +191,9 @@ static int start(struct run *r, struct err *e)
 
 	if (sig)
 		return err_set(e, -EINTR, "ended by SIG%s", sigabbrev_np(sig));
-	rc = terminal ? term_raw(e) : 0;
+	rc = debugger_start(&r->debugger, r->o, r->vm, e);
+	if (!rc && terminal)
+		rc = term_raw(e);
 	if (rc)
 		return rc;
 	r->limit = (struct alarm){ UINT64_MAX, on_limit };
@@ -285,6 +291,7 @@ static int run_machine(struct options *o)
 		term_done();
 		cli_error(NULL, &e);
 	}
+	debugger_close(&r->debugger);
 	if (!vm_free(r->vm))
 		return status;
 	disks_close(&r->disks);

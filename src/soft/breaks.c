@@ -4,7 +4,7 @@
 
 #include "soft/state.h"
 
-/*E:680 A breakpoint is where no block goes on
+/*E:675 A breakpoint is where no block goes on
  * A debugger's breakpoint writes nothing into the guest. When one is set, the blocks made from that
  * address are dropped, and from then on a block ends before it and none that begins there is linked or
  * kept in a jump cache: whoever gets there comes by the dispatcher, which looks. To go on, the one

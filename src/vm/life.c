@@ -48,6 +48,7 @@ void vm_stop(struct vm *vm, enum vm_end why, const char *fmt, ...)
 	va_list ap;
 
 	pthread_mutex_lock(&vm->lock);
+	vm->hurry = vm->ended;
 	waits = vm->reset_wanted && (why == VM_WEDGED || why == VM_TRIPLE_FAULT);
 	if (!vm->ended && !waits) {
 		vm->ended = true;
@@ -72,6 +73,16 @@ void vm_reset_request(struct vm *vm, const char *how)
 	snprintf(vm->reset_how, sizeof(vm->reset_how), "%s", how);
 	send_home(vm);
 	pthread_mutex_unlock(&vm->lock);
+}
+
+void vm_reset(struct vm *vm)
+{
+	vm_reset_request(vm, "asked for from outside");
+}
+
+bool vm_ended(const struct vm *vm, bool urgent)
+{
+	return urgent ? vm->hurry : vm->ended;
 }
 
 void vm_panicked(struct vm *vm, const char *text)
@@ -326,6 +337,7 @@ static bool run_once(struct vm *vm)
 	pthread_mutex_unlock(&vm->lock);
 	join(vm, n);
 	pthread_mutex_lock(&vm->lock);
+	vm->hurry = false; /* the guest's own threads did not mean it */
 	vm_event_end(vm);
 	ended = vm->ended;
 	pthread_mutex_unlock(&vm->lock);

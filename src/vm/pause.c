@@ -38,13 +38,13 @@ void vm_leave(struct vm *vm)
  */
 void vm_stand(struct vm *vm, struct runner *r)
 {
-	if (!atomic_load(&vm->pausing) && !atomic_load(&r->hit))
+	if (!atomic_load(&vm->pausing) && !r->hit && !r->held)
 		return;
 	vm->ops->get_state(r->v);
 	pthread_mutex_lock(&vm->lock);
 	vm->nstanding++;
 	pthread_cond_broadcast(&vm->changed);
-	while ((vm->pausing || r->hit) && !atomic_load(&vm->leave))
+	while ((vm->pausing || r->hit || r->held) && !atomic_load(&vm->leave))
 		pthread_cond_wait(&vm->changed, &vm->lock);
 	vm->nstanding--;
 	pthread_mutex_unlock(&vm->lock);
@@ -115,6 +115,14 @@ struct vcpu *vm_vcpu(struct vm *vm, unsigned i)
 void vm_vcpu_changed(struct vm *vm, unsigned i)
 {
 	vm->ops->put_state(vm->vcpu[i]);
+}
+
+void vm_hold(struct vm *vm, unsigned i, bool held)
+{
+	pthread_mutex_lock(&vm->lock);
+	atomic_store(&vm->runner[i].held, held);
+	pthread_cond_broadcast(&vm->changed);
+	pthread_mutex_unlock(&vm->lock);
 }
 
 struct mem *vm_mem(struct vm *vm)

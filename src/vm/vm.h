@@ -108,6 +108,12 @@ enum vm_end vm_run(struct vm *vm, struct err *e);
 /* vm_stop - end the run; the first reason wins. Any thread, async-signal-unsafe. */
 void vm_stop(struct vm *vm, enum vm_end why, const char *fmt, ...) PRINTF(3, 4);
 
+/* vm_ended - is the run over, or about to be? urgent: and was vm_stop() called again since? Any thread. */
+bool vm_ended(const struct vm *vm, bool urgent);
+
+/* vm_reset - as the reset button. Any thread. */
+void vm_reset(struct vm *vm);
+
 u8 vm_exit_value(const struct vm *vm); /* value written to port 0xF4 */
 
 void vm_power_button(struct vm *vm); /* any thread but a vCPU's */
@@ -131,6 +137,8 @@ unsigned vm_ncpus(const struct vm *vm);
 struct vcpu *vm_vcpu(struct vm *vm, unsigned i);
 void vm_vcpu_changed(struct vm *vm, unsigned i); /* registers in struct vcpu were written */
 struct mem *vm_mem(struct vm *vm);
+/* vm_hold - when the machine goes on, this vCPU does not. For who has paused it. */
+void vm_hold(struct vm *vm, unsigned i, bool held);
 /* vm_breaks - as engine_ops.breaks. */
 MUST_CHECK int vm_breaks(struct vm *vm, const struct engine_break *b, unsigned n, struct err *e);
 

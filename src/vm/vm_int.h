@@ -41,7 +41,7 @@ struct vm {
 	/* Taken with the board's lock held by those the board calls; call no board_ under it. */
 	pthread_mutex_t lock;
 	pthread_cond_t changed;  /* CLOCK_MONOTONIC */
-	bool ended;
+	atomic_bool ended, hurry; /* hurry: it was to be ended again since */
 	enum vm_end why;
 	char text[400];
 	bool stuck;              /* a vCPU's thread did not end: nothing may be freed under it */
@@ -70,6 +70,7 @@ struct runner {
 	struct vm *vm;
 	struct vcpu *v;
 	pthread_t thread;
+	atomic_bool held; /* stands even when the machine goes on */
 	atomic_bool hit; /* its vCPU met a break and stands until somebody has heard of it */
 };
 

@@ -38,6 +38,21 @@ Options:
   --no-reboot               end when the guest reboots
   --on-triple-fault stop|reset
                             what a triple fault does (default stop)
+  --on-panic stop|continue  what a panic does after its script: end the run with
+                            status 3 (default), or what the guest wants
+  --on EVENT=COMMAND;...    the debugger's script for panic, oops, triplefault,
+                            wedged, watchdog, break or default
+  --watchdog SECONDS        so long without output is an event
+  --crash-dir DIR           where textdumps go (default: pandok/crash under
+                            $XDG_STATE_HOME)
+  --crash-keep N            keep so many dumps, the newest (default 20; 0: all)
+  --symbols FILE            an ELF file with the kernel's symbols, for the
+                            debugger
+  --gdb WHERE               wait for gdb at unix:PATH or tcp:127.0.0.1:PORT
+  --gdb-wait                let nothing run before a debugger says so
+  --qmp WHERE               answer a part of QEMU's machine protocol at
+                            unix:PATH
+  --debug-socket WHERE      let 'pandok debug WHERE' in at unix:PATH
   --timeout SECONDS         end after so long, with exit status 124
   --debug-exit              a write of v to port 0xf4 ends with exit status 2v+1
   --log LEVELS              what to tell while running: 'debug', or
