@@ -34,10 +34,11 @@ const char *cmd_nearest(const char *name);    /* the command a misspelt name mea
 int cmd_run(int argc, char **argv);
 int cmd_lguest(int argc, char **argv); /* pandok SIZE KERNEL ...; argv[0] is "pandok" */
 int cmd_check(int argc, char **argv);
+int cmd_crash(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
 int cmd_help(int argc, char **argv);
 
-extern const struct opt run_opts[], help_opts[], check_opts[], doctor_opts[];
+extern const struct opt run_opts[], help_opts[], check_opts[], crash_opts[], doctor_opts[];
 
 /* cli_error - show the one error this process ends with: "pandok: place: sentence". */
 void cli_error(const char *place, const struct err *e);

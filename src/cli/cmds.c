@@ -41,6 +41,8 @@ const struct cmd cmds[] = {
 	  check_opts, NULL },
 	{ "doctor", "[OPTION...] FILE...", "say what is wrong with a kernel file, and the fix", cmd_doctor,
 	  doctor_opts, doctor_more },
+	{ "crash", "[OPTION...] list | show N | print N [MEMBER]",
+	  "look at what guests that died have left", cmd_crash, crash_opts, NULL },
 	{ "help", "[OPTION...] [COMMAND]", "say what a command does", cmd_help, help_opts, NULL },
 	{ 0 },
 };

@@ -152,13 +152,13 @@ int core_elf_open(struct target *t, int fd, u64 len, struct err *e)
 	int rc;
 
 	if (!len)
-		return err_set(e, -EINVAL, "it is empty");
+		return err_set(e, -EBADMSG, "it is empty");
 	at = mmap(NULL, len, PROT_READ, MAP_PRIVATE, fd, 0);
 	if (at == MAP_FAILED)
 		return err_sys(e, "cannot map it");
 	rc = elf_open(at, len, &elf, e);
 	if (!rc && elf.type != ET_CORE)
-		rc = err_set(e, -EINVAL, "it is an ELF file, but no core");
+		rc = err_set(e, -EBADMSG, "it is an ELF file, but no core");
 	m = rc ? NULL : calloc(1, sizeof(*m));
 	if (!m) {
 		munmap(at, len);

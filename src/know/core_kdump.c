@@ -86,7 +86,7 @@ static int bitmaps_read(struct kdump *d, u64 at, u64 blocks, struct err *e)
 	u32 sum = 0;
 
 	if (!inside(d, at, 2 * half) || d->max_pfn > 8 * half)
-		return err_set(e, -EINVAL, "its bitmaps are cut short");
+		return err_set(e, -EBADMSG, "its bitmaps are cut short");
 	d->nwords = half / 8;
 	d->kept = malloc(half ? half : 8);
 	d->before = calloc(d->nwords + 1, sizeof(*d->before));
@@ -130,7 +130,7 @@ static int heads_read(struct target *t, struct kdump *d, struct err *e)
 	memcpy(&h, d->at, sizeof(h));
 	memcpy(&s, d->at + KDUMP_BLOCK, sizeof(s));
 	if (h.block_size != KDUMP_BLOCK)
-		return err_set(e, -EINVAL, "its blocks are not of 4096 bytes");
+		return err_set(e, -EBADMSG, "its blocks are not of 4096 bytes");
 	d->max_pfn = h.version >= 6 ? s.max_mapnr64 : h.max_mapnr;
 	rc = bitmaps_read(d, (1 + (u64)h.sub_blocks) * KDUMP_BLOCK, h.bitmap_blocks, e);
 	if (rc)

@@ -88,12 +88,12 @@ static int fd_open(struct target *t, int fd, struct err *e)
 	if (fstat(fd, &st) < 0)
 		return err_sys(e, "cannot stat it");
 	if (!S_ISREG(st.st_mode))
-		return err_set(e, -EINVAL, "it is no file");
+		return err_set(e, -EBADMSG, "it is no file");
 	rc = core_elf_open(t, fd, (u64)st.st_size, e);
 	if (rc == -ENOEXEC)
 		rc = core_kdump_open(t, fd, (u64)st.st_size, e);
 	if (rc == -ENOEXEC)
-		rc = err_set(e, -EINVAL, "neither an ELF core nor a kdump-compressed file");
+		rc = err_set(e, -EBADMSG, "neither an ELF core nor a kdump-compressed file");
 	return rc;
 }
 

@@ -13,6 +13,7 @@ Commands:
   run        boot a kernel in a new machine
   check      say which engine would run here, and why
   doctor     say what is wrong with a kernel file, and the fix
+  crash      look at what guests that died have left
   help       say what a command does
 
 'pandok help COMMAND' tells more; 'pandok --version' the version.
@@ -26,6 +27,7 @@ Commands:
   run        boot a kernel in a new machine
   check      say which engine would run here, and why
   doctor     say what is wrong with a kernel file, and the fix
+  crash      look at what guests that died have left
   help       say what a command does
 
 'pandok help COMMAND' tells more; 'pandok --version' the version.
