@@ -56,7 +56,8 @@ run_folder() {
 	OUT=$top/$1
 	mkdir "$OUT"
 	[ "$(id -u)" != 0 ] || chown 65534:65534 "$OUT"
-	export OUT
+	XDG_STATE_HOME=$OUT/state # what crashed guests leave
+	export OUT XDG_STATE_HOME
 	limit=$(sed -n 's/^# time: *//p;20q' "test/$1/run" | head -n 1)
 	[ "$tier" = soak ] && limit=36000
 	began=$(date +%s)
