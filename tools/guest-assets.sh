@@ -9,6 +9,9 @@
 #                    behind shell; modprobe finds them
 #     file PACKAGE PATH  one file out of any package of Debian (PATH without the first slash)
 #     debian-initrd  Debian's own full initial RAM disk, for kernel amd64
+#     debian         a folder with a whole Debian: root.img (raw ext4, label debian, 2 GiB), its cloud
+#                    kernel vmlinuz and initrd.img, a key for root's ssh (key), root's password is
+#                    "pandok"; systemd, DHCP, openssh-server, fio
 # Packages are fetched by apt, which checks them, and are never installed. They stay in
 # $XDG_CACHE_HOME/pandok/guest; what is there is used without a network until --refresh.
 set -eu
@@ -125,6 +128,46 @@ debian_initrd() {
 	echo "$img"
 }
 
+# A whole Debian, made without root. What is customized: a password and a key, DHCP on every card, and a
+# machine id, without which each start would be the first one.
+debian_packages=systemd-sysv,udev,dbus,openssh-server,iproute2,iputils-ping,wget,kmod,procps,e2fsprogs
+debian_packages=$debian_packages,linux-image-cloud-amd64,initramfs-tools,busybox,zstd,fio,grub-pc-bin
+
+debian() {
+	dir=$cache/debian
+	if [ ! -s "$dir/root.img" ]; then
+		say "making a Debian root file system"
+		rm -rf "$dir.new"
+		mkdir -p "$dir.new"
+		ssh-keygen -q -t ed25519 -N '' -C pandok -f "$dir.new/key"
+		cat >"$dir.new/customize" <<-EOF
+			set -eu
+			echo root:pandok | chroot "\$1" chpasswd
+			mkdir -p -m 700 "\$1/root/.ssh"
+			cp '$dir.new/key.pub' "\$1/root/.ssh/authorized_keys"
+			printf '[Match]\nName=en* eth*\n[Network]\nDHCP=yes\n' >"\$1/etc/systemd/network/dhcp.network"
+			chroot "\$1" systemctl -q enable systemd-networkd
+			echo debian >"\$1/etc/hostname"
+			printf '127.0.0.1 localhost debian\n' >"\$1/etc/hosts"
+			chroot "\$1" systemd-machine-id-setup
+			cp "\$1"/boot/vmlinuz-* '$dir.new/vmlinuz'
+			cp "\$1"/boot/initrd.img-* '$dir.new/initrd.img'
+			mkdir '$dir.new/top' # the same without what is mounted in it
+			mount --bind "\$1" '$dir.new/top'
+			mke2fs -q -t ext4 -L debian -d '$dir.new/top' '$dir.new/root.img' 2G
+			umount '$dir.new/top'
+			rmdir '$dir.new/top'
+		EOF
+		tools/minimal-root.sh "$debian_packages" /dev/null \
+			"--customize-hook=sh '$dir.new/customize' \"\$1\"" >&2 ||
+			die "cannot make a Debian root (mmdebstrap)"
+		chmod 644 "$dir.new"/*.img "$dir.new/vmlinuz"
+		rm -rf "$dir"
+		mv "$dir.new" "$dir"
+	fi
+	echo "$dir"
+}
+
 # An uncompressed cpio: unpacking costs the guest nothing. The kernel brings /dev/console itself.
 shell() {
 	img=build/guest/shell.cpio
@@ -165,6 +208,7 @@ kernel | vmlinux | root | modules) $what "$flavour" ;;
 shell | initrd) shell ;;
 file) file "${2:?which package?}" "${3:?which file?}" ;;
 debian-initrd) debian_initrd ;;
+debian) debian ;;
 *)
 	sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0" >&2
 	exit 2
