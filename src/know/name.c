@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "know/kernel.h"
+#include "know/unwind.h"
 
 static void symbol_fill(const struct symtab *s, const struct sym *y, u64 size, const char *module,
 			struct symbol *ret)
@@ -105,4 +105,17 @@ bool kernel_complete(struct kernel *k, const char *word, unsigned i, char *ret, 
 		if (table_complete(&k->mod[m].syms, word, &i, ret, len))
 			return true;
 	return false;
+}
+
+/* A call that never returns may be a function's last instruction: the place is looked for before
+ * the return address, and told as of it. */
+const char *unwind_place(struct kernel *k, u64 ip, bool exact, char *buf, size_t len)
+{
+	struct symbol y;
+
+	if (exact || !kernel_at(k, GVA(ip - 1), &y))
+		return kernel_place(k, GVA(ip), buf, len);
+	snprintf(buf, len, "%s+0x%" PRIx64 "/0x%" PRIx64 "%s%s%s", y.name, ip - y.at.at, y.size,
+		 *y.module ? " [" : "", y.module, *y.module ? "]" : "");
+	return buf;
 }

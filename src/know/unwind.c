@@ -208,6 +208,7 @@ bool unwind_next(struct unwind *u)
 		return false;
 	if (!is_progress(u, &next))
 		return stop(u, "the stack leads back to itself");
+	u->was = u->f;
 	u->f = next;
 	u->n++;
 	return true;

@@ -20,7 +20,7 @@ struct frame {
 
 struct unwind {
 	struct kernel *k;
-	struct frame f;
+	struct frame f, was; /* was: the one before, with its cfa */
 	u64 full_regs, prev_regs; /* pt_regs on the way; 0: none */
 	bool full;
 	unsigned n;        /* frames so far */
@@ -40,5 +40,8 @@ bool unwind_next(struct unwind *u);
 
 /* unwind_is_text - is that an address of code, as far as is known? */
 bool unwind_is_text(struct kernel *k, u64 at);
+
+/* unwind_place - as kernel_place(); a return address (not exact) belongs to the call before it. */
+const char *unwind_place(struct kernel *k, u64 ip, bool exact, char *buf, size_t len);
 
 #endif

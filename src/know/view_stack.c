@@ -1,7 +1,6 @@
 /* view_stack.c - backtraces as text. */
 #include <errno.h>
 #include <inttypes.h>
-#include <stdio.h>
 
 #include "know/task.h"
 #include "know/unwind.h"
@@ -11,20 +10,6 @@ static const char *const how_text[] = {
 	[FRAME_REGS] = "", [FRAME_ORC] = "", [FRAME_CFI] = "", [FRAME_POINTER] = "  (by rbp)",
 };
 
-/* A call that never returns may be a function's last instruction: the place is looked for before
- * the return address, and told as of it. */
-static const char *frame_place(const struct view *v, const struct frame *f, char *buf, size_t len)
-{
-	u64 at = f->exact ? f->ip : f->ip - 1;
-	struct symbol y;
-
-	if (!kernel_at(v->k, GVA(at), &y))
-		return kernel_place(v->k, GVA(f->ip), buf, len);
-	snprintf(buf, len, "%s+0x%" PRIx64 "/0x%" PRIx64 "%s%s%s", y.name, f->ip - y.at.at, y.size,
-		 *y.module ? " [" : "", y.module, *y.module ? "]" : "");
-	return buf;
-}
-
 static void frame_show(const struct view *v, unsigned n, const struct frame *f)
 {
 	char place[256];
@@ -32,7 +17,7 @@ static void frame_show(const struct view *v, unsigned n, const struct frame *f)
 	if (f->entry)
 		out_say(v->out, "     -- interrupt or exception, registers at %016" PRIx64 "\n", f->regs);
 	out_say(v->out, "#%-3u %016" PRIx64 " %s%s\n", n, f->ip,
-		frame_place(v, f, place, sizeof(place)), how_text[f->how]);
+		unwind_place(v->k, f->ip, f->exact, place, sizeof(place)), how_text[f->how]);
 }
 
 static void stack_show(const struct view *v, struct unwind *u)
