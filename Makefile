@@ -35,7 +35,7 @@ LDLIBS  := -lslirp -luring -lnbd -lZydis -llzma -lzstd -llz4 -lz -lbz2 -lxxhash 
 # Code that runs while the guest's vector registers are live in the host's: it may not touch one. Where
 # the compiler calls memset and the like by itself, it gets those of src/base/light.S.
 LIGHT := src/mem/walk.c src/mem/find.c $(wildcard src/soft/sys_*.c) $(addprefix src/soft/, \
-	access.c breaks.c cache.c call.c mode.c run.c slow.c tlb.c seg.c stack.c intr.c string.c legacy.c)
+	access.c breaks.c cache.c call.c mode.c run.c slow.c sync.c tlb.c seg.c stack.c intr.c string.c legacy.c)
 
 # The thread sanitizer calls its run time at every access; that uses vector registers.
 LIGHTFLAGS := -mgeneral-regs-only $(if $(findstring thread,$(SAN)),-fno-sanitize=thread)

@@ -18,7 +18,7 @@
 const struct opt run_opts[] = {
 	{ ROW("memory", "SIZE", OPT_SIZE, memory), MIB(1), GIB(1024),
 	  "memory of the guest: 64, 64m, 1g (default 512m)" },
-	{ ROW("cpus", "N", OPT_NUMBER, cpus), 1, 0, "virtual processors (default 1)" },
+	{ ROW("cpus", "N", OPT_NUMBER, cpus), 1, 64, "virtual processors, 1 to 64 (default 1)" },
 	{ ROW("initrd", "FILE", OPT_LIST, initrd), 0, 0,
 	  "initial RAM disk; several are joined, or are a Multiboot kernel's modules" },
 	{ ROW("library", "FILE", OPT_LIST, library), 0, 0,
@@ -227,8 +227,6 @@ static int check(const struct options *o, struct err *e)
 
 	if (!o->kernel && !options_bios(o))
 		return err_set(e, -EINVAL, "no kernel given, and no disk to boot from");
-	if (o->cpus > 1)
-		return err_set(e, -EINVAL, "--cpus: this version runs one processor only");
 	if (check_nets(o, e))
 		return -EINVAL;
 	if (o->load_at && strcmp(o->load_at, "random") && load_address(o->load_at, &at))

@@ -84,13 +84,15 @@ static enum step fetch_second(struct tr *t, struct fetch *f, u64 lin)
 		f->buf[i] = f->bytes[i];
 	if (itlb_fill(t->s, next, &at))
 		return STEP_FAULT;
+	t->b->gpa2 = at;
+	t->b->crosses = true;
+	if (code_unclaimed(t->so, at))
+		return STEP_AGAIN;
 	more = mem_host(m, at, 16);
 	for (unsigned i = 0; i < 15; i++)
 		f->buf[f->room + i] = more ? more[i] : 0xff;
 	f->bytes = f->buf;
 	f->room += 15;
-	t->b->gpa2 = at;
-	t->b->crosses = true;
 	return STEP_NEXT;
 }
 
@@ -99,12 +101,17 @@ static unsigned insn_limit(const struct tr *t)
 	return t->mode & M_ONE || t->so->single_step ? 1 : BLOCK_INSNS;
 }
 
-/* Decode one instruction that may have bytes up to end, its segment's. */
+/* Decode one instruction that may have bytes up to end, its segment's. Others may write the bytes
+ * meanwhile: the copy is what counts. */
 static bool decode_within(const struct fetch *f, struct dinsn *d, u64 pc, u64 end, u32 mode)
 {
 	u64 room = f->room < end - pc ? f->room : end - pc;
+	u8 copy[16];
 
-	return room && decode(d, f->bytes, (unsigned)room, pc, mode);
+	if (room > sizeof(copy))
+		room = sizeof(copy);
+	__builtin_memcpy(copy, f->bytes, room);
+	return room && decode(d, copy, (unsigned)room, pc, mode);
 }
 
 /* Does a direct branch lead to what is no address? Then it faults itself, if it is taken at all. */
@@ -141,8 +148,12 @@ static enum step decode_block(struct tr *t, const u8 *bytes, unsigned room)
 		if (!decode_within(&f, d, pc, end, t->mode)) {
 			if (t->n)
 				break; /* it starts a block of its own */
-			if (end - pc > f.room && fetch_second(t, &f, linear_of(t, pc)))
-				return STEP_FAULT;
+			if (end - pc > f.room) {
+				enum step step = fetch_second(t, &f, linear_of(t, pc));
+
+				if (step)
+					return step;
+			}
 			if (!decode_within(&f, d, pc, end, t->mode))
 				decode_none(d, pc, true);
 		}
@@ -221,20 +232,22 @@ static void count(struct tr *t, u64 start)
 		st->n[STAT_split_block]++;
 }
 
-struct block *block_make(struct soft_vcpu *s, gpa_t gpa, u32 mode)
+enum made block_make(struct soft_vcpu *s, gpa_t gpa, u32 mode, struct block **ret, gpa_t *page)
 {
 	struct soft *so = s->soft;
 	struct tr *t = s->tr;
 	u64 start = now_ns();
 	u64 room = GUEST_PAGE_SIZE - (gpa.at & (GUEST_PAGE_SIZE - 1));
 	const u8 *bytes = mem_host(so->en.config.mem, gpa, room);
-	struct region *r;
+	struct region *r = cache_room(so);
 
 	if (!bytes) { /* a jump into a device or a hole: all ones, which no instruction is */
 		soft_fault(s, EXC_UD, false, 0);
-		return NULL;
+		return MADE_FAULT;
 	}
-	r = cache_room(so);
+	*page = gpa;
+	if (!r || code_unclaimed(so, gpa))
+		return r ? MADE_CLAIM : MADE_FULL;
 	t->s = s;
 	t->so = so;
 	t->mode = mode;
@@ -244,8 +257,15 @@ struct block *block_make(struct soft_vcpu *s, gpa_t gpa, u32 mode)
 	*t->b = (struct block){ .pc = s->v.rip, .gpa = gpa, .mode = mode,
 				.cs_base = mode & M_CODE64 ? 0 : s->v.seg[SEG_CS].base,
 				.cs_limit = s->v.seg[SEG_CS].limit };
-	if (decode_block(t, bytes, (unsigned)room))
-		return NULL;
+	switch (decode_block(t, bytes, (unsigned)room)) {
+	case STEP_NEXT:
+		break;
+	case STEP_AGAIN:
+		*page = t->b->gpa2;
+		return MADE_CLAIM;
+	default:
+		return MADE_FAULT;
+	}
 	t->e = (struct emit){ so->code_rw + r->used, so->code_rw };
 	plan(t);
 	emit_block(t);
@@ -255,5 +275,6 @@ struct block *block_make(struct soft_vcpu *s, gpa_t gpa, u32 mode)
 	count(t, start);
 	LOG(bt, TRACE, "block %llx: %u insns, %u bytes, mode %x", (unsigned long long)t->b->pc,
 	    t->n, t->b->end - t->b->code, mode);
-	return t->b;
+	*ret = t->b;
+	return MADE;
 }

@@ -82,7 +82,9 @@ int cache_init(struct soft *so, struct err *e)
 	so->npages = top >> GUEST_PAGE_SHIFT;
 	so->page = reserve(so->npages * sizeof(*so->page));
 	so->code_pages = reserve(so->npages * sizeof(*so->code_pages));
-	if (!so->page || !so->code_pages)
+	if (so->en.config.ncpus > 1)
+		so->writers = reserve(so->npages * sizeof(*so->writers));
+	if (!so->page || !so->code_pages || (so->en.config.ncpus > 1 && !so->writers))
 		return err_set(e, -12, "out of memory for the translator's page table");
 	return 0;
 }
@@ -99,6 +101,8 @@ void cache_fini(struct soft *so)
 		munmap(so->page, so->npages * sizeof(*so->page));
 	if (so->code_pages)
 		munmap(so->code_pages, so->npages * sizeof(*so->code_pages));
+	if (so->writers)
+		munmap(so->writers, so->npages * sizeof(*so->writers));
 	if (so->code_rw && so->code_rw != MAP_FAILED)
 		munmap(so->code_rw, CACHE_SIZE);
 	if (so->code_rx && so->code_rx != MAP_FAILED)
@@ -224,7 +228,25 @@ bool code_at(const struct soft *so, gpa_t at)
 {
 	struct code_page *p = page_of(so, at.at >> GUEST_PAGE_SHIFT);
 
-	return p && p->first;
+	return p && __atomic_load_n(&p->code, __ATOMIC_SEQ_CST);
+}
+
+bool code_unclaimed(const struct soft *so, gpa_t at)
+{
+	return mem_host(so->en.config.mem, at, 1) && !code_at(so, at);
+}
+
+bool code_page_mark(struct soft *so, u64 pfn)
+{
+	struct code_page *p = so->page[pfn];
+
+	if (p && p->code)
+		return false;
+	if (!p)
+		p = &so->code_pages[so->ncode_pages++];
+	__atomic_store_n(&p->code, true, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&so->page[pfn], p, __ATOMIC_SEQ_CST);
+	return true;
 }
 
 static u64 chunks_of(u64 at, u64 len)
@@ -276,26 +298,13 @@ static void page_add(struct soft *so, struct block *b, unsigned i)
 {
 	u64 pfn = (i ? b->gpa2.at : b->gpa.at) >> GUEST_PAGE_SHIFT;
 	struct code_page *p = so->page[pfn];
-	bool fresh;
 
-	if (!p) {
-		p = &so->code_pages[so->ncode_pages++];
-		so->page[pfn] = p;
-	}
-	fresh = !p->first;
 	b->page_next[i] = p->first;
 	b->page_back[i] = &p->first;
 	if (p->first)
 		p->first->page_back[page_index(p->first, pfn)] = &b->page_next[i];
 	p->first = b;
 	p->chunks |= chunks_in(b, pfn);
-	if (fresh) {
-		u64 host = (u64)(uintptr_t)mem_host(so->en.config.mem,
-						    GPA(pfn << GUEST_PAGE_SHIFT), 1);
-
-		for (unsigned c = 0; c < so->nvcpus; c++)
-			tlb_protect(so->vcpu[c], host);
-	}
 }
 
 static struct block *page_next(const struct block *b, u64 pfn)
@@ -318,7 +327,8 @@ void cache_add(struct soft *so, struct region *r, struct block *b)
 {
 	u32 h = hash_of(b->pc, b->gpa, b->mode);
 
-	r->blocks[r->n++] = b;
+	r->blocks[r->n] = b;
+	__atomic_store_n(&r->n, r->n + 1, __ATOMIC_RELEASE); /* others look it up without the lock */
 	b->hash_next = so->hash[h];
 	so->hash[h] = b;
 	page_add(so, b, 0);
@@ -330,11 +340,13 @@ static void jump_cache_forget(struct soft *so, const struct block *b)
 {
 	u64 at = (u64)(uintptr_t)so->code_rx + b->indirect;
 
-	for (unsigned c = 0; c < so->nvcpus; c++)
-		for (unsigned i = 0; i < MODE_SLOTS; i++)
-			if (so->vcpu[c]->jc[i][b->pc & (JC_N - 1)] == at)
-				so->vcpu[c]->jc[i][b->pc & (JC_N - 1)] =
-					(u64)(uintptr_t)so->code_rx + so->thunk.jump;
+	for (unsigned i = 0; i < MODE_SLOTS; i++)
+		for (unsigned c = 0; so->slot_mode[i] == (u64)b->mode + 1 && c < so->nvcpus; c++) {
+			u64 *jc = &so->vcpu[c]->jc[i][b->pc & (JC_N - 1)];
+
+			if (*jc == at)
+				*jc = (u64)(uintptr_t)so->code_rx + so->thunk.jump;
+		}
 }
 
 void block_drop(struct soft *so, struct block *b)
@@ -376,6 +388,8 @@ static bool page_written(struct soft *so, u64 pfn, u64 at, u64 len)
 	struct code_page *p = page_of(so, pfn);
 	bool any = false;
 
+	if (p && !p->first)
+		p->code = false; /* nothing is made from it: writes need not come here */
 	if (!p || !(p->chunks & chunks_of(at, len)))
 		return false;
 	p->chunks = 0;
@@ -429,11 +443,16 @@ struct region *cache_room(struct soft *so)
 	if (end - r->used > BLOCK_CODE_MAX && r->arena_size - r->arena_used > BLOCK_TABLES_MAX &&
 	    r->n < r->room)
 		return r;
+	return NULL;
+}
+
+void cache_recycle(struct soft *so)
+{
 	so->present = (so->present + 1) % REGIONS;
-	r = &so->region[so->present];
-	if (r->n) {
-		region_drop(so, so->present);
-		so->drops++;
-	}
-	return r;
+	if (!so->region[so->present].n)
+		return;
+	region_drop(so, so->present);
+	so->drops++;
+	for (unsigned c = 0; c < so->nvcpus; c++)
+		so->vcpu[c]->ras_reset = true;
 }

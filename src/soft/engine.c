@@ -132,6 +132,8 @@ static int soft_vcpu_new(struct engine *en, unsigned index, struct vcpu **ret, s
 	tlb_init(s);
 	for (unsigned k = 0; k < JC_N; k++)
 		s->jc_none[k] = (u64)(uintptr_t)so->code_rx + so->thunk.jump;
+	for (unsigned i = 0; i < MODE_SLOTS && so->slot_mode[i]; i++)
+		__builtin_memcpy(s->jc[i], s->jc_none, sizeof(s->jc_none));
 	so->vcpu[so->nvcpus++] = s;
 	vcpu_reset(&s->v);
 	*ret = &s->v;

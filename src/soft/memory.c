@@ -294,7 +294,8 @@ void mem_access(struct tr *t, unsigned k, struct body body)
 	s->body = body;
 	s->desc = a->size | (a->write ? DESC_W : 0) |
 		  (d->mem_r || !a->write || d->in.x87 ? DESC_R : 0) | (d->waits ? DESC_WAITS : 0) |
-		  (a->seg == SEG_SS ? DESC_SS : 0) | (d->aligned ? DESC_ALIGN : 0);
+		  (a->seg == SEG_SS ? DESC_SS : 0) | (d->aligned ? DESC_ALIGN : 0) |
+		  (d->in.lock || d->in.mnemonic == ZYDIS_MNEMONIC_XCHG ? DESC_LOCK : 0);
 	emit_op_mem(&t->e, 0x03, true, T0,
 		    ((struct mref){T1, GPR_NONE, 1, true,
 				   (i32)tlb_off(t, offsetof(struct tlb_entry, host))}));

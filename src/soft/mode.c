@@ -104,23 +104,41 @@ u32 soft_mode(const struct soft_vcpu *s)
 	return m;
 }
 
+static int slot_of_mode(const struct soft *so, u32 mode)
+{
+	for (unsigned i = 0; i < MODE_SLOTS; i++)
+		if (__atomic_load_n(&so->slot_mode[i], __ATOMIC_ACQUIRE) == (u64)mode + 1)
+			return (int)i;
+	return -1;
+}
+
+static int slot_take(struct soft *so, u32 mode)
+{
+	unsigned i = 0;
+
+	while (i < MODE_SLOTS && so->slot_mode[i])
+		i++;
+	if (i == MODE_SLOTS)
+		return -1;
+	for (unsigned c = 0; c < so->nvcpus; c++)
+		for (unsigned k = 0; k < JC_N; k++)
+			so->vcpu[c]->jc[i][k] = (u64)(uintptr_t)so->code_rx + so->thunk.jump;
+	__atomic_store_n(&so->slot_mode[i], (u64)mode + 1, __ATOMIC_RELEASE);
+	return (int)i;
+}
+
 int soft_mode_slot(struct soft *so, u32 mode)
 {
-	if (mode & M_DEBUG)
-		return -1;
-	for (unsigned i = 0; i < MODE_SLOTS; i++) {
-		if (so->slot_mode[i] == (u64)mode + 1)
-			return (int)i;
-		if (so->slot_mode[i])
-			continue;
-		for (unsigned c = 0; c < so->nvcpus; c++)
-			for (unsigned k = 0; k < JC_N; k++)
-				so->vcpu[c]->jc[i][k] = (u64)(uintptr_t)so->code_rx +
-							so->thunk.jump;
-		so->slot_mode[i] = (u64)mode + 1;
-		return (int)i;
-	}
-	return -1;
+	int slot = slot_of_mode(so, mode);
+
+	if (slot >= 0 || (mode & M_DEBUG))
+		return slot;
+	spin_lock(&so->slot_lock);
+	slot = slot_of_mode(so, mode);
+	if (slot < 0)
+		slot = slot_take(so, mode);
+	spin_unlock(&so->slot_lock);
+	return slot;
 }
 
 void soft_mode_changed(struct soft_vcpu *s)

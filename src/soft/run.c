@@ -16,7 +16,7 @@ static void look_for_irq(struct soft_vcpu *s)
 {
 	const struct engine_host *h = &s->soft->en.config.host;
 
-	__atomic_fetch_and((u32 *)&s->v.events, ~(u32)(EV_IRQ | EV_SYNC), __ATOMIC_SEQ_CST);
+	__atomic_fetch_and((u32 *)&s->v.events, ~(u32)EV_IRQ, __ATOMIC_SEQ_CST);
 	vec_save(s);
 	s->irq_waits = h->irq_pending && h->irq_pending(h->ctx, &s->v);
 }
@@ -43,7 +43,12 @@ static bool take_events(struct soft_vcpu *s)
 
 	if (ev & (EV_STOP | EV_INIT | EV_SIPI))
 		return true;
-	if (ev & (EV_IRQ | EV_SYNC))
+	if (ev & EV_SYNC) {
+		__atomic_fetch_and((u32 *)&s->v.events, ~(u32)EV_SYNC, __ATOMIC_SEQ_CST);
+		code_leave(s);
+		code_enter(s);
+	}
+	if (ev & EV_IRQ)
 		look_for_irq(s);
 	if (!s->inhibit) {
 		if ((ev & EV_NMI) && !s->v.nmi_masked) {
@@ -88,30 +93,65 @@ static void jump_cache_add(struct soft_vcpu *s, const struct block *b)
 		s->jc[slot][b->pc & (JC_N - 1)] = (u64)(uintptr_t)s->soft->code_rx + b->indirect;
 }
 
-static struct block *find(struct soft_vcpu *s, u32 mode)
+/* What block_make() could not do inside: others must be asked. */
+static void make_way(struct soft_vcpu *s, enum made why, gpa_t page)
 {
 	struct soft *so = s->soft;
-	struct block *b;
-	gpa_t gpa;
 
-	if (code_gpa(s, &gpa))
-		return NULL;
-	spin_lock(&so->lock);
-	b = cache_find(s, s->v.rip, gpa, mode, in_64bit(&s->v) ? 0 : s->v.seg[SEG_CS].base);
-	if (!b) {
-		u64 drops = so->drops;
-
-		vec_save(s);
-		b = block_make(s, gpa, mode);
-		if (so->drops != drops)
-			s->ras_reset = true;
+	code_leave(s);
+	if (why == MADE_CLAIM) {
+		code_page_claim(s, page.at >> GUEST_PAGE_SHIFT);
+	} else {
+		if (!s->alone)
+			world_stop(s);
+		spin_lock(&so->lock);
+		if (!cache_room(so))
+			cache_recycle(so);
+		spin_unlock(&so->lock);
+		if (!s->alone)
+			world_go(s);
 	}
-	if (b)
-		jump_cache_add(s, b);
+	code_enter(s);
+}
+
+static enum made find_or_make(struct soft_vcpu *s, gpa_t gpa, u32 mode, struct block **ret,
+			      gpa_t *page)
+{
+	struct soft *so = s->soft;
+	u64 cs_base = in_64bit(&s->v) ? 0 : s->v.seg[SEG_CS].base;
+	enum made made = MADE;
+
+	spin_lock(&so->lock);
+	*ret = cache_find(s, s->v.rip, gpa, mode, cs_base);
+	if (!*ret) {
+		vec_save(s);
+		made = block_make(s, gpa, mode, ret, page);
+	}
+	if (made == MADE)
+		jump_cache_add(s, *ret);
 	s->v.stats.n[STAT_cache_drop] = so->drops;
 	s->v.stats.n[STAT_smc] = so->smc;
 	spin_unlock(&so->lock);
-	return b;
+	return made;
+}
+
+static struct block *find(struct soft_vcpu *s, u32 mode)
+{
+	struct block *b;
+	gpa_t gpa, page;
+
+	for (;;) {
+		enum made made;
+
+		if (code_gpa(s, &gpa))
+			return NULL;
+		made = find_or_make(s, gpa, mode, &b, &page);
+		if (made == MADE)
+			return b;
+		if (made == MADE_FAULT)
+			return NULL;
+		make_way(s, made, page);
+	}
 }
 
 /* ---- single steps of the guest's own ---- */
@@ -268,6 +308,7 @@ static struct exit *turn(struct soft_vcpu *s, struct exit *x)
 	}
 	ret = enter(s, b);
 	soft_mode_changed(s);
+	s->drops_seen = s->soft->drops;
 	switch (s->exit_kind) {
 	case X_LINK:
 		x = (struct exit *)(uintptr_t)ret;
@@ -294,9 +335,24 @@ static struct exit *turn(struct soft_vcpu *s, struct exit *x)
 	return NULL;
 }
 
+/* A locked instruction on two pages is done by parts: nobody may look meanwhile. */
+static struct exit *turn_alone(struct soft_vcpu *s)
+{
+	code_leave(s);
+	world_stop(s);
+	code_enter(s);
+	s->alone = s->run_one = true;
+	s->alone_next = false;
+	turn(s, NULL);
+	s->alone = false;
+	world_go(s);
+	return NULL;
+}
+
 static bool linkable(struct soft_vcpu *s, const struct exit *x)
 {
-	return x && !s->inhibit && !s->one_mode && !s->run_one && !(s->v.rflags & FL_TF) &&
+	return x && s->drops_seen == s->soft->drops && !s->inhibit && !s->one_mode &&
+	       !s->run_one && !(s->v.rflags & FL_TF) &&
 	       (x->mode & ~(u32)M_NOMERGE) == s->mode && !x->owner->dead;
 }
 
@@ -310,6 +366,7 @@ enum run_exit soft_run(struct vcpu *v, struct err *e)
 	(void)e;
 	break_begin(s);
 	v->stats.n[STAT_exits]++;
+	code_enter(s);
 	for (;;) {
 		u64 rip = v->rip;
 
@@ -337,10 +394,11 @@ enum run_exit soft_run(struct vcpu *v, struct err *e)
 		if (v->rip != rip || !linkable(s, x))
 			x = NULL;
 		rf = v->rflags & FL_RF;
-		x = turn(s, x);
+		x = unlikely(s->alone_next) ? turn_alone(s) : turn(s, x);
 		if (unlikely(break_any(s)))
 			break_turned(s, rf);
 	}
+	code_leave(s);
 	vec_save(s);
 	if (s->irq_waits)
 		__atomic_fetch_or((u32 *)&v->events, EV_IRQ, __ATOMIC_SEQ_CST);

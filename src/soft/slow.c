@@ -125,6 +125,12 @@ u64 soft_slow(struct soft_vcpu *s, u64 ea, u32 desc, u64 ret)
 		return ret;
 	}
 	s->v.stats.n[STAT_slow_access]++;
+	if (c->len[1] && (desc & DESC_LOCK) && s->soft->nvcpus > 1 && !s->alone) {
+		BUG_ON(!soft_state_at(s, ret - 1));
+		s->alone_next = true;
+		s->budget += s->site_left;
+		return 0;
+	}
 	c->bounced = c->len[1] || !f[0].host || f[0].rom;
 	if (!c->bounced) { /* a code page: the store itself is direct, and atomic when locked */
 		go_on(s, ea, (u64)(uintptr_t)f[0].host);

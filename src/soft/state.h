@@ -89,6 +89,9 @@ struct space {
 	} itlb[SPACE_ITLB];
 };
 
+#define SOFT_VCPUS 64
+#define PROTECT_MAX 16 /* pages that others ask for before all write tags are dropped */
+
 #define MODE_SLOTS 16
 #define JC_N 65536
 
@@ -151,6 +154,13 @@ struct soft_vcpu {
 
 	/* cold fields */
 	struct soft *soft;
+	u32 in_code, asked;  /* sync.c: it may be in translated code; others ask for something */
+	u32 ticket, served;  /* requests made, requests answered */
+	u32 nprotect;
+	u64 protect[PROTECT_MAX]; /* host pages to take write tags from */
+	u32 asked_ticket[SOFT_VCPUS]; /* what to wait for from others */
+	bool alone, alone_next; /* the world is stopped for the next instruction */
+	u64 drops_seen;      /* so->drops when the last exit was noted */
 	struct fill_log fills[VIEW_N][2], ifills[2][2]; /* [..][global] */
 	u8 tlb_global[VIEW_N][TLB_N], itlb_global[2][ITLB_N]; /* the slot holds a global page */
 	u32 pcid;            /* of what the TLBs hold */
@@ -229,21 +239,13 @@ struct block {
 };
 
 struct spin {
-	_Atomic u32 taken;
+	u32 taken;
 };
-static inline void spin_lock(struct spin *l)
-{
-	while (__atomic_exchange_n((u32 *)&l->taken, 1, __ATOMIC_ACQUIRE))
-		__builtin_ia32_pause();
-}
-static inline void spin_unlock(struct spin *l)
-{
-	__atomic_store_n((u32 *)&l->taken, 0, __ATOMIC_RELEASE);
-}
 
 #define CHUNK_SHIFT 6
 struct code_page {
 	struct block *first; /* linked through page_next[0 or 1] */
+	bool code;           /* nobody has a write tag for it; also before it has its first block */
 	u64 chunks;          /* 64-byte pieces that hold translated code */
 };
 
@@ -284,11 +286,14 @@ struct soft {
 	struct code_page **page; /* by RAM page number; NULL: never code there */
 	struct code_page *code_pages; /* their storage, one for each RAM page at most */
 	u64 ncode_pages;
+	u64 *writers;  /* by RAM page number: bit c, vCPU c may have a write tag. NULL: one vCPU */
+	struct soft_vcpu *stopper; /* who has stopped the world */
 	u64 smc, drops; /* blocks dropped because written, regions dropped because full */
 	u64 npages;
 	u8 *poll_page;           /* first page readable, second not */
 	struct cpuid_config cpuid;
-	struct soft_vcpu *vcpu[64];
+	struct spin slot_lock;  /* slot_mode */
+	struct soft_vcpu *vcpu[SOFT_VCPUS];
 	unsigned nvcpus;
 	u64 slot_mode[MODE_SLOTS]; /* mode + 1 that uses this slice of the jump caches; 0 free */
 	bool single_step, deterministic;
@@ -351,6 +356,7 @@ bool tlb_fill_quietly(struct soft_vcpu *s, enum tlb_view view, u64 lin, bool wri
 void tlb_init(struct soft_vcpu *s);
 /* Forget write tags of a host page, in every view: it holds code now. */
 void tlb_protect(struct soft_vcpu *s, u64 host_page);
+void tlb_protect_all(struct soft_vcpu *s);
 /* itlb_fill - physical address of the code at lin for the present mode; fills the ITLB. */
 enum step itlb_fill(struct soft_vcpu *s, u64 lin, gpa_t *ret);
 
@@ -359,8 +365,10 @@ int cache_init(struct soft *so, struct err *e);
 void cache_fini(struct soft *so);
 /* The block made for this code in this mode, or NULL. gpa: physical address of the first byte. */
 struct block *cache_find(struct soft_vcpu *s, u64 pc, gpa_t gpa, u32 mode, u64 cs_base);
-/* Room for one more block: drops the oldest region when all are full. */
+/* The region with room for one more block, or NULL: cache_recycle() first. Lock held. */
 struct region *cache_room(struct soft *so);
+/* Go on to the next region, and drop what is there. The world is stopped, the lock held. */
+void cache_recycle(struct soft *so);
 void *cache_alloc(struct region *r, size_t size);
 /* Make b findable and its pages code pages. Lock held. */
 void cache_add(struct soft *so, struct region *r, struct block *b);
@@ -370,12 +378,27 @@ struct block *cache_block_at(struct soft *so, u64 host_pc);
 const struct site *block_site(const struct block *b, u32 at);
 void exit_link(struct soft *so, struct exit *x, struct block *to);
 bool code_at(const struct soft *so, gpa_t at);
+/* Must a page be claimed before code is read from it? */
+bool code_unclaimed(const struct soft *so, gpa_t at);
+bool code_page_mark(struct soft *so, u64 pfn); /* false: it was. Lock held */
 /* Guest memory was written: drop the blocks made from it. Returns true when any was. Locks. */
 bool code_written(struct soft *so, gpa_t at, u64 len);
 
 /* ---- block.c ---- */
-/* Translate the code at v->rip (its page is in the ITLB); NULL: the fetch faults (noted). */
-struct block *block_make(struct soft_vcpu *s, gpa_t gpa, u32 mode);
+enum made { MADE, MADE_FAULT /* noted */, MADE_CLAIM /* *page is not claimed */, MADE_FULL };
+/* Translate the code at v->rip (its page is in the ITLB). Lock held. */
+enum made block_make(struct soft_vcpu *s, gpa_t gpa, u32 mode, struct block **ret, gpa_t *page);
+
+/* ---- sync.c ---- */
+void spin_lock(struct spin *l);
+void spin_unlock(struct spin *l);
+/* Between these s may be in translated code and hold host addresses of guest memory and blocks. */
+void code_enter(struct soft_vcpu *s);
+void code_leave(struct soft_vcpu *s);
+/* Outside code: claim a page, or keep every other vCPU outside. No lock held. */
+void code_page_claim(struct soft_vcpu *s, u64 pfn);
+void world_stop(struct soft_vcpu *s);
+void world_go(struct soft_vcpu *s);
 
 /* ---- thunk.c ---- */
 extern const u8 soft_home[16]; /* guest register: its host register, LOC_MEM when parked */
@@ -421,7 +444,8 @@ enum {
 	DESC_SS = 1 << 14,
 	DESC_ALIGN = 1 << 15,
 	DESC_SEG_SHIFT = 16,
-	DESC_WAITS = 1 << 20 /* a pending x87 exception comes first */
+	DESC_WAITS = 1 << 20, /* a pending x87 exception comes first */
+	DESC_LOCK = 1 << 21,
 };
 
 #endif

@@ -216,6 +216,28 @@ void tlb_protect(struct soft_vcpu *s, u64 host_page)
 				    s->space[i].tlb[k].slot);
 }
 
+void tlb_protect_all(struct soft_vcpu *s)
+{
+	for (unsigned v = 0; v < VIEW_N; v++)
+		for (unsigned i = 0; i < TLB_N; i++)
+			s->tlb[v][i].tag_w = TLB_NO_MATCH(i);
+	for (unsigned i = 0; i < SPACES; i++)
+		for (unsigned k = 0; k < s->space[i].n; k++)
+			s->space[i].tlb[k].entry.tag_w = TLB_NO_MATCH(s->space[i].tlb[k].slot);
+}
+
+/* Said before code_at() is asked: see code_page_claim(). */
+static void note_writer(struct soft_vcpu *s, gpa_t at)
+{
+	u64 *w = s->soft->writers, bit = 1ull << s->v.index;
+
+	if (!w)
+		return;
+	w += at.at >> GUEST_PAGE_SHIFT;
+	if (!(__atomic_load_n(w, __ATOMIC_SEQ_CST) & bit))
+		__atomic_fetch_or(w, bit, __ATOMIC_SEQ_CST);
+}
+
 static struct paging paging_of(const struct soft_vcpu *s, bool ac)
 {
 	const struct vcpu *v = &s->v;
@@ -266,6 +288,8 @@ enum fill tlb_fill(struct soft_vcpu *s, enum tlb_view view, u64 lin, unsigned ac
 	host = mem_host(m, GPA(w.at.at & ~(GUEST_PAGE_SIZE - 1)), GUEST_PAGE_SIZE);
 	ret->host = host ? host + (w.at.at & (GUEST_PAGE_SIZE - 1)) : NULL;
 	ret->rom = host && !mem_host_w(m, GPA(w.at.at & ~(GUEST_PAGE_SIZE - 1)), GUEST_PAGE_SIZE);
+	if (host && (acc & ACC_W))
+		note_writer(s, w.at);
 	ret->code = host && code_at(s->soft, w.at);
 	if (!host)
 		return FILL_SLOW;
