@@ -10,7 +10,7 @@
  * code asks nobody: a page must have no writer left before it is read as code, and a slice of the
  * cache must have nobody inside before it is used again. Both are asked of each vCPU, and answered
  * where it is outside translated code anyway: code_enter() and code_leave() say when that is.
- * @test guest/smp
+ * @test smp-stress-4
  */
 static void host_yield(void)
 {

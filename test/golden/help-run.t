@@ -7,7 +7,7 @@ What it does: boot a kernel in a new machine.
 
 Options:
   --memory SIZE             memory of the guest: 64, 64m, 1g (default 512m)
-  --cpus N                  virtual processors (default 1)
+  --cpus N                  virtual processors, 1 to 64 (default 1)
   --initrd FILE             initial RAM disk; several are joined, or are a
                             Multiboot kernel's modules
   --library FILE            a shared object that the kernel is bound to (a

@@ -27,8 +27,8 @@ $ pandok run --memory 2t kernel
 pandok: run: memory: must be at most 1048576 MiB
 Try 'pandok help run'.
 [2]
-$ pandok run --cpus 2 kernel
-pandok: run: --cpus: this version runs one processor only
+$ pandok run --cpus 2 --deterministic kernel
+pandok: run: --deterministic runs one processor: leave --cpus out
 Try 'pandok help run'.
 [2]
 $ pandok run --cpus 0 kernel
