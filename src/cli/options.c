@@ -227,6 +227,8 @@ static int check(const struct options *o, struct err *e)
 
 	if (!o->kernel && !options_bios(o))
 		return err_set(e, -EINVAL, "no kernel given, and no disk to boot from");
+	if (o->cpus > 1 && o->deterministic)
+		return err_set(e, -EINVAL, "--deterministic runs one processor: leave --cpus out");
 	if (check_nets(o, e))
 		return -EINVAL;
 	if (o->load_at && strcmp(o->load_at, "random") && load_address(o->load_at, &at))

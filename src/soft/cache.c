@@ -233,20 +233,20 @@ bool code_at(const struct soft *so, gpa_t at)
 
 bool code_unclaimed(const struct soft *so, gpa_t at)
 {
-	return mem_host(so->en.config.mem, at, 1) && !code_at(so, at);
+	const struct code_page *p = page_of(so, at.at >> GUEST_PAGE_SHIFT);
+
+	return mem_host(so->en.config.mem, at, 1) && !(p && p->claimed);
 }
 
-bool code_page_mark(struct soft *so, u64 pfn)
+struct code_page *code_page_mark(struct soft *so, u64 pfn)
 {
 	struct code_page *p = so->page[pfn];
 
-	if (p && p->code)
-		return false;
 	if (!p)
 		p = &so->code_pages[so->ncode_pages++];
 	__atomic_store_n(&p->code, true, __ATOMIC_SEQ_CST);
 	__atomic_store_n(&so->page[pfn], p, __ATOMIC_SEQ_CST);
-	return true;
+	return p;
 }
 
 static u64 chunks_of(u64 at, u64 len)
@@ -388,8 +388,8 @@ static bool page_written(struct soft *so, u64 pfn, u64 at, u64 len)
 	struct code_page *p = page_of(so, pfn);
 	bool any = false;
 
-	if (p && !p->first)
-		p->code = false; /* nothing is made from it: writes need not come here */
+	if (p && !p->first && p->claimed)
+		p->code = p->claimed = false; /* nothing is made from it: writes need not come here */
 	if (!p || !(p->chunks & chunks_of(at, len)))
 		return false;
 	p->chunks = 0;

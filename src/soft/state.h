@@ -245,7 +245,8 @@ struct spin {
 #define CHUNK_SHIFT 6
 struct code_page {
 	struct block *first; /* linked through page_next[0 or 1] */
-	bool code;           /* nobody has a write tag for it; also before it has its first block */
+	bool code;           /* nobody gets a write tag for it any more */
+	bool claimed;        /* and nobody has one: its bytes may be read as code */
 	u64 chunks;          /* 64-byte pieces that hold translated code */
 };
 
@@ -293,6 +294,7 @@ struct soft {
 	u8 *poll_page;           /* first page readable, second not */
 	struct cpuid_config cpuid;
 	struct spin slot_lock;  /* slot_mode */
+	struct spin claim_lock; /* a page is being claimed; its holder is outside code and waits for acks */
 	struct soft_vcpu *vcpu[SOFT_VCPUS];
 	unsigned nvcpus;
 	u64 slot_mode[MODE_SLOTS]; /* mode + 1 that uses this slice of the jump caches; 0 free */
@@ -380,7 +382,7 @@ void exit_link(struct soft *so, struct exit *x, struct block *to);
 bool code_at(const struct soft *so, gpa_t at);
 /* Must a page be claimed before code is read from it? */
 bool code_unclaimed(const struct soft *so, gpa_t at);
-bool code_page_mark(struct soft *so, u64 pfn); /* false: it was. Lock held */
+struct code_page *code_page_mark(struct soft *so, u64 pfn); /* it is a code page now. Lock held */
 /* Guest memory was written: drop the blocks made from it. Returns true when any was. Locks. */
 bool code_written(struct soft *so, gpa_t at, u64 len);
 

@@ -10,7 +10,7 @@
  * code asks nobody: a page must have no writer left before it is read as code, and a slice of the
  * cache must have nobody inside before it is used again. Both are asked of each vCPU, and answered
  * where it is outside translated code anyway: code_enter() and code_leave() say when that is.
- * @test smp-stress-4
+ * @test stress
  */
 static void host_yield(void)
 {
@@ -161,18 +161,23 @@ void code_page_claim(struct soft_vcpu *s, u64 pfn)
 {
 	struct soft *so = s->soft;
 	u64 host = (u64)(uintptr_t)mem_host(so->en.config.mem, GPA(pfn << GUEST_PAGE_SHIFT), 1);
+	struct code_page *p;
 	u64 others = 0;
 
+	spin_lock(&so->claim_lock); /* one at a time: whoever finds it claimed finds it without writers */
 	spin_lock(&so->lock);
-	if (code_page_mark(so, pfn)) {
-		tlb_protect(s, host);
-		if (so->writers)
-			others = ask_writers(s, pfn, host);
-	}
+	p = code_page_mark(so, pfn);
+	tlb_protect(s, host);
+	if (so->writers)
+		others = ask_writers(s, pfn, host);
 	spin_unlock(&so->lock);
 	for (; others; others &= others - 1) {
 		struct soft_vcpu *c = so->vcpu[__builtin_ctzll(others)];
 
 		wait_served(c, s->asked_ticket[c->v.index]);
 	}
+	spin_lock(&so->lock);
+	p->claimed = p->code; /* not when it was given up meanwhile: page_written() */
+	spin_unlock(&so->lock);
+	spin_unlock(&so->claim_lock);
 }

@@ -96,6 +96,7 @@ static void sleep_dead(struct vm *vm, struct vcpu *v)
 	pthread_mutex_lock(&vm->lock);
 	vm->ndead--;
 	pthread_mutex_unlock(&vm->lock);
+	atomic_fetch_or(&v->events, EV_IRQ); /* what came meanwhile was not looked at */
 }
 
 /* The processor is halted, and v shows its state: is there what ends a halt? SDM 2A HLT. */

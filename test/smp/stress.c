@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
+#include <termios.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -24,6 +25,7 @@ static void fail(const char *what)
 {
 	printf("stress: FAILED: %s\n", what);
 	fflush(stdout);
+	tcdrain(1);
 	_exit(1);
 }
 
@@ -216,5 +218,7 @@ int main(int argc, char **argv)
 		pthread_join(t[i], NULL);
 	printf("stress: ok, %ld turns, %u codes, %ld adds\n", turn, atomic_load(&written),
 	       (long)plain_atomic);
+	fflush(stdout);
+	tcdrain(1); /* the guest is switched off next */
 	return 0;
 }
