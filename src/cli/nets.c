@@ -23,6 +23,8 @@ int nets_open(struct nets *ns, const struct options *o, struct err *e)
 		rc = add(ns, "user", e);
 	for (unsigned i = 0; i < o->net.n && !rc; i++)
 		rc = add(ns, o->net.at[i], e);
+	if (!rc && o->vsock)
+		rc = net_open_vsock(o->vsock, &ns->vsock, e);
 	return rc;
 }
 
@@ -30,6 +32,8 @@ void nets_close(struct nets *ns)
 {
 	while (ns->n)
 		net_close(ns->at[--ns->n]);
+	net_close(ns->vsock);
 	free(ns->at);
+	ns->vsock = NULL;
 	ns->at = NULL;
 }

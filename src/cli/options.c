@@ -49,6 +49,8 @@ const struct opt run_opts[] = {
 	  "a network card: user (the default), tap=NAME, socket=PATH; or none" },
 	{ ROW("share", "DIR[:TAG][:ro]", OPT_LIST, share), 0, 0,
 	  "a directory of the host's, for 'mount -t virtiofs TAG /mnt' (TAG: its name); ':locks' too" },
+	{ ROW("vsock", "PATH", OPT_TEXT, vsock), 0, 0,
+	  "sockets between guest and host, at PATH and PATH_port as Firecracker has them" },
 	{ ROW("no-reboot", NULL, OPT_FLAG, no_reboot), 0, 0, "end when the guest reboots" },
 	{ ROW("on-triple-fault", "stop|reset", OPT_CHOICE, on_triple_fault), 0, 0,
 	  "what a triple fault does (default stop)" },
@@ -198,6 +200,8 @@ bool options_bios(const struct options *o)
 
 static int check_nets(const struct options *o, struct err *e)
 {
+	if (o->deterministic && o->vsock)
+		return err_set(e, -EINVAL, "--vsock does not go with --deterministic");
 	for (unsigned i = 0; i < o->net.n; i++) {
 		if (o->deterministic && strcmp(o->net.at[i], "none"))
 			return err_set(e, -EINVAL, "--net: what comes over a network is never the same "
@@ -205,7 +209,7 @@ static int check_nets(const struct options *o, struct err *e)
 		if (net_check(o->net.at[i], e))
 			return -EINVAL;
 	}
-	return 0;
+	return o->vsock ? net_check_vsock(o->vsock, e) : 0;
 }
 
 int load_address(const char *text, u64 *ret)

@@ -17,6 +17,7 @@ struct options {
 	char *load_at; /* see load_address() */
 	bool explain_relocs;
 	bool overlay;
+	char *vsock;
 	char *append;
 	unsigned engine; /* enum vm_engine */
 	char *serial;

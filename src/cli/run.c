@@ -122,7 +122,7 @@ static void fill_config(struct run *r)
 		.serial = { &r->console.port },
 		.cards = {
 			.disk = r->disks.at, .ndisks = r->disks.n,
-			.net = r->nets.at, .nnets = r->nets.n,
+			.net = r->nets.at, .nnets = r->nets.n, .vsock = r->nets.vsock,
 			.share = r->shares.at, .nshares = r->shares.n,
 		},
 		.debugcon = o->debugcon ? &r->console.debugcon : NULL,

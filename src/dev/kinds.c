@@ -22,5 +22,6 @@ const struct dev_ops *const dev_kinds[] = {
 	&virtio_rng_ops,
 	&virtio_net_ops,
 	&virtio_fs_ops,
+	&virtio_vsock_ops,
 	NULL,
 };

@@ -147,7 +147,8 @@ void virtio_write(struct dev *d, unsigned bar, u64 offset, unsigned size, u64 va
 	VQ_FIELD(type, unsignalled, U16)
 
 /* ---- the kinds, and how the board connects each ---- */
-extern const struct dev_ops virtio_blk_ops, virtio_rng_ops, virtio_net_ops;
+extern const struct dev_ops virtio_blk_ops, virtio_rng_ops, virtio_net_ops,
+	virtio_vsock_ops;
 
 struct disk;
 void virtio_blk_wire(struct dev *d, const struct virtio_host *h, struct disk *disk, unsigned ncpus);
@@ -155,6 +156,8 @@ void virtio_rng_wire(struct dev *d, const struct virtio_host *h);
 struct net;
 void virtio_net_wire(struct dev *d, const struct virtio_host *h, struct net *n);
 void virtio_net_unwire(struct dev *d);
+void virtio_vsock_wire(struct dev *d, const struct virtio_host *h, struct net *n); /* net_open_vsock() */
+void virtio_vsock_unwire(struct dev *d);
 
 /* A shared directory; fs outlives the device. tag: what the guest mounts it by, up to 36 bytes. */
 extern const struct dev_ops virtio_fs_ops;

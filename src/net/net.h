@@ -55,7 +55,8 @@ MUST_CHECK int net_check(const char *spec, struct err *e);
 
 /*
  * net_open_vsock - what a guest's vsock connections end at, "PATH[,cid=N]" (N: the guest's number, 3
- * without it). Its frames are vsock packets, header and data, and its meta is always zero.
+ * without it). Its frames are vsock packets, header and data, in one piece for the guest; meta is
+ * always zero.
  *   PATH        a socket that is listened at: a program writes "CONNECT port\n", reads "OK port\n"
  *               and is connected to the guest's port
  *   PATH_port   where a program listens that the guest may connect to

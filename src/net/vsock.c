@@ -52,30 +52,37 @@ struct vsock {
 	int listen_at;  /* -1: not in the array of files */
 	u32 next_port;
 	struct connection *connection[CONNECTIONS_MAX];
-	u8 piece[PIECE];
+	struct {
+		struct virtio_vsock_hdr h;
+		u8 data[PIECE];
+	} packet; /* for the guest */
 };
 
 /* ---- packets to the guest ---- */
 
+/* With len bytes of data, which are in s->packet already. */
 static void put_packet(struct net *n, u32 host_port, u32 guest_port, const struct connection *c,
-		       u16 op, u32 flags, const void *data, u32 len)
+		       u16 op, u32 flags, u32 len)
 {
-	const struct vsock *s = n->state;
-	struct virtio_vsock_hdr h = {
+	struct vsock *s = n->state;
+
+	s->packet.h = (struct virtio_vsock_hdr){
 		.src_cid = VMADDR_CID_HOST, .dst_cid = s->cid, .src_port = host_port,
 		.dst_port = guest_port, .len = len, .type = VIRTIO_VSOCK_TYPE_STREAM, .op = op,
 		.flags = flags, .buf_alloc = c ? WINDOW : 0, .fwd_cnt = c ? c->done : 0,
 	};
-	struct iovec iov[2] = { { &h, sizeof(h) }, { (void *)data, len } };
-	net_meta none = { 0 };
+	net_deliver_one(n, &s->packet, sizeof(s->packet.h) + len);
+}
 
-	net_deliver(n, &none, iov, len ? 2 : 1);
+static void refuse(struct net *n, u32 host_port, u32 guest_port)
+{
+	put_packet(n, host_port, guest_port, NULL, VIRTIO_VSOCK_OP_RST, 0, 0);
 }
 
 static void tell(struct net *n, struct connection *c, u16 op, u32 flags)
 {
 	c->told = c->done;
-	put_packet(n, c->host_port, c->guest_port, c, op, flags, NULL, 0);
+	put_packet(n, c->host_port, c->guest_port, c, op, flags, 0);
 }
 
 /* ---- connections ---- */
@@ -197,7 +204,7 @@ static void take_request(struct net *n, const struct virtio_vsock_hdr *h)
 		c = add(s, fd, OPEN);
 	if (!c) {
 		LOG(net, INFO, "nobody listens at %s for the guest", path);
-		put_packet(n, h->dst_port, h->src_port, NULL, VIRTIO_VSOCK_OP_RST, 0, NULL, 0);
+		refuse(n, h->dst_port, h->src_port);
 		return;
 	}
 	c->host_port = h->dst_port;
@@ -270,7 +277,7 @@ static void vsock_send(struct net *n, const net_meta *meta, const struct iovec *
 	at = find(s, h.dst_port, h.src_port);
 	if (h.type != VIRTIO_VSOCK_TYPE_STREAM || (!at && h.op != VIRTIO_VSOCK_OP_REQUEST)) {
 		if (h.op != VIRTIO_VSOCK_OP_RST)
-			put_packet(n, h.dst_port, h.src_port, NULL, VIRTIO_VSOCK_OP_RST, 0, NULL, 0);
+			refuse(n, h.dst_port, h.src_port);
 	} else if (at) {
 		take_packet(n, at, &h, n->frame + sizeof(h));
 	} else {
@@ -350,7 +357,7 @@ static void read_some(struct net *n, struct connection **at)
 	struct connection *c = *at;
 	struct vsock *s = n->state;
 	u32 room = credit(c) < PIECE ? credit(c) : PIECE;
-	ssize_t len = room ? read(c->fd, s->piece, room) : 0;
+	ssize_t len = room ? read(c->fd, s->packet.data, room) : 0;
 
 	if (!room)
 		return;
@@ -365,7 +372,7 @@ static void read_some(struct net *n, struct connection **at)
 	}
 	c->sent += (u32)len;
 	c->told = c->done;
-	put_packet(n, c->host_port, c->guest_port, c, VIRTIO_VSOCK_OP_RW, 0, s->piece, (u32)len);
+	put_packet(n, c->host_port, c->guest_port, c, VIRTIO_VSOCK_OP_RW, 0, (u32)len);
 }
 
 static void accept_program(struct vsock *s)

@@ -99,12 +99,26 @@ static void wire_share(struct board *b, struct dev *d, unsigned i)
 	virtio_fs_wire(d, &h, s->fs, s->tag);
 }
 
+static unsigned vsocks(const struct board *b)
+{
+	return b->config.cards.vsock != NULL;
+}
+
+static void wire_vsock(struct board *b, struct dev *d, unsigned i)
+{
+	struct virtio_host h = host_of(b);
+
+	(void)i;
+	virtio_vsock_wire(d, &h, b->config.cards.vsock);
+}
+
 /* In the order of their slots. */
 static const struct card_kind kinds[] = {
 	{ &virtio_blk_ops, count_blk, wire_blk, drain_virtio, virtio_unwire },
 	{ &virtio_rng_ops, one, wire_rng, drain_virtio, virtio_unwire },
 	{ &virtio_net_ops, nets, wire_net, drain_virtio, virtio_net_unwire },
 	{ &virtio_fs_ops, shares, wire_share, drain_virtio, virtio_fs_unwire },
+	{ &virtio_vsock_ops, vsocks, wire_vsock, drain_virtio, virtio_vsock_unwire },
 };
 
 static int make_kind(struct board *b, const struct card_kind *kind, struct err *e)

@@ -45,6 +45,7 @@ struct vm_cards {
 	unsigned nnets;
 	const struct vm_share *share;
 	unsigned nshares;
+	struct net *vsock; /* net_open_vsock(); NULL: none */
 	bool packed_rings; /* virtio devices offer them */
 };
 

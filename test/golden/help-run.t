@@ -35,6 +35,8 @@ Options:
                             socket=PATH; or none
   --share DIR[:TAG][:ro]    a directory of the host's, for 'mount -t virtiofs
                             TAG /mnt' (TAG: its name); ':locks' too
+  --vsock PATH              sockets between guest and host, at PATH and
+                            PATH_port as Firecracker has them
   --no-reboot               end when the guest reboots
   --on-triple-fault stop|reset
                             what a triple fault does (default stop)
