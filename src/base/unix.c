@@ -82,6 +82,22 @@ static int bind_replacing(int fd, const struct sockaddr_un *a)
 	return rc;
 }
 
+void unix_tidy(const char *path)
+{
+	struct sockaddr_un a;
+	int held, fd = open_at(path, &a);
+
+	if (fd < 0)
+		return;
+	close(fd);
+	held = lock_folder(path);
+	if (held < 0)
+		return;
+	if (is_stale(&a))
+		unlink(path);
+	close(held);
+}
+
 int unix_listen(const char *path, struct err *e)
 {
 	struct sockaddr_un a;

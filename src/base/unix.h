@@ -20,4 +20,7 @@ MUST_CHECK int unix_connect(const char *path);
  */
 MUST_CHECK int unix_listen(const char *path, struct err *e);
 
+/* unix_tidy - remove the socket at path if nobody listens there any more. */
+void unix_tidy(const char *path);
+
 #endif

@@ -33,11 +33,19 @@ const char *cmd_nearest(const char *name);    /* the command a misspelt name mea
 
 int cmd_run(int argc, char **argv);
 int cmd_lguest(int argc, char **argv); /* pandok SIZE KERNEL ...; argv[0] is "pandok" */
+int cmd_list(int argc, char **argv);
+int cmd_attach(int argc, char **argv);
+int cmd_stop(int argc, char **argv);
+int cmd_kill(int argc, char **argv);
+int cmd_pause(int argc, char **argv);
+int cmd_resume(int argc, char **argv);
+int cmd_stats(int argc, char **argv);
 int cmd_check(int argc, char **argv);
 int cmd_crash(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
 int cmd_help(int argc, char **argv);
 
+extern const struct opt list_opts[], stop_opts[], stats_opts[];
 extern const struct opt run_opts[], help_opts[], check_opts[], crash_opts[], doctor_opts[];
 
 /* cli_error - show the one error this process ends with: "pandok: place: sentence". */

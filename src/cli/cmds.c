@@ -27,6 +27,11 @@ static const char run_more[] =
 	"4 triple fault or nothing can wake the guest, 124 time limit; with --debug-exit the value v\n"
 	"that the guest writes to port 0xf4 gives 2v+1.\n";
 
+static const char attach_more[] =
+	"At the terminal, Ctrl-A d detaches and leaves the machine running, Ctrl-A h shows the rest.\n"
+	"Several may be attached at once. With no terminal on standard input, what is read from it is\n"
+	"typed into the guest, and output goes on until the machine ends.\n";
+
 static const char doctor_more[] =
 	"FILE is a kernel: ELF of any kind, a bzImage (what is inside is examined too), or raw bytes.\n"
 	"Each finding says what is wrong and where, why it matters, and what fixes it.\n"
@@ -37,6 +42,15 @@ static const char doctor_more[] =
 const struct cmd cmds[] = {
 	{ "run", "[OPTION...] KERNEL [ARGUMENT...]", "boot a kernel in a new machine", cmd_run,
 	  run_opts, run_more },
+	{ "list", "[OPTION...]", "show the machines that run", cmd_list, list_opts, NULL },
+	{ "attach", "NAME", "show a machine's console here, and type into it", cmd_attach, NULL,
+	  attach_more },
+	{ "stop", "[OPTION...] NAME...", "press machines' power buttons, then end them", cmd_stop, stop_opts,
+	  NULL },
+	{ "kill", "NAME...", "end machines at once", cmd_kill, NULL, NULL },
+	{ "pause", "NAME...", "stop machines' processors and time", cmd_pause, NULL, NULL },
+	{ "resume", "NAME...", "let paused machines go on", cmd_resume, NULL, NULL },
+	{ "stats", "[OPTION...] NAME", "show a machine's counters", cmd_stats, stats_opts, NULL },
 	{ "check", "[OPTION...]", "say which engine would run here, and why", cmd_check,
 	  check_opts, NULL },
 	{ "doctor", "[OPTION...] FILE...", "say what is wrong with a kernel file, and the fix", cmd_doctor,

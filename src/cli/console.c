@@ -109,6 +109,7 @@ static bool drain(struct console *c)
 		}
 		c->last = buf[n - 1];
 		write_log(c, buf, (size_t)n);
+		viewers_put(&c->viewers, buf, (size_t)n);
 		ring_skip(&c->ring, (size_t)n);
 		any = true;
 	}
@@ -153,8 +154,10 @@ static void on_connect(struct source *s, short events)
 
 void console_woken(struct console *c)
 {
-	if (atomic_exchange(&c->room, false))
+	if (atomic_exchange(&c->room, false)) {
 		input_feed(&c->input);
+		viewers_feed(&c->viewers);
+	}
 	if (!atomic_load(&c->armed) && c->look.at_ns == UINT64_MAX && !c->out.events)
 		look(c);
 }
@@ -179,6 +182,7 @@ int console_open(struct console *c, const char *where, const char *log, struct l
 	c->loop = l;
 	c->log_fd = -1;
 	c->serial.in = c->serial.out = c->serial.listen = c->serial.keep = -1;
+	viewers_init(&c->viewers, l);
 	rc = open_log(c, log, e);
 	if (!rc)
 		rc = serial_open(where, &c->serial, e);
@@ -200,6 +204,7 @@ void console_start(struct console *c, struct vm *vm)
 {
 	c->vm = vm;
 	input_start(&c->input, vm);
+	viewers_start(&c->viewers, vm);
 }
 
 void console_flush(struct console *c)
@@ -219,5 +224,6 @@ void console_close(struct console *c)
 	if (c->log_fd >= 0)
 		close(c->log_fd);
 	c->log_fd = -1;
+	viewers_close(&c->viewers);
 	serial_close(&c->serial);
 }

@@ -1,9 +1,10 @@
-/* console.h - the guest's serial console: a ring from the vCPUs, a back end, a log. */
+/* console.h - the guest's serial console: a ring from the vCPUs, a back end, a log, viewers. */
 #ifndef PANDOK_CLI_CONSOLE_H
 #define PANDOK_CLI_CONSOLE_H
 
 #include "cli/input.h"
 #include "cli/ring.h"
+#include "cli/viewers.h"
 
 struct console {
 	struct serial_backend port;     /* for vm_config.serial[0] */
@@ -15,6 +16,7 @@ struct console {
 	struct vm *vm;
 	struct serial serial;
 	struct input input;
+	struct viewers viewers;
 	struct source out, listen;
 	struct alarm look; /* see whether there is more output */
 	const char *log_path;

@@ -18,12 +18,6 @@ void input_watch(struct input *in)
 	in->source.events = in->vm && !in->len && !in->ended ? POLLIN : 0;
 }
 
-static void show_keys(void)
-{
-	for (const struct key_row *r = key_rows; r->name; r++)
-		cli_say("%-14s %s", r->name, r->help);
-}
-
 static void act(struct input *in, enum key key)
 {
 	switch (key) {
@@ -37,7 +31,7 @@ static void act(struct input *in, enum key key)
 		vm_serial_break(in->vm, 0);
 		break;
 	case KEY_HELP:
-		show_keys();
+		keys_show(&in->keys);
 		break;
 	default:
 		break;

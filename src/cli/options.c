@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "cli/ctl.h"
 #include "cli/serial.h"
 #include "net/net.h"
 #include "cli/shares.h"
@@ -35,6 +36,10 @@ const struct opt run_opts[] = {
 	  "what runs the guest's code: auto takes KVM where it works, else the translator" },
 	{ ROW("serial", "WHERE", OPT_TEXT, serial), 0, 0,
 	  "the serial console: stdio (default), null, file:PATH, unix:PATH, pty" },
+	{ ROW("name", "NAME", OPT_TEXT, name), 0, 0,
+	  "what 'pandok list' and the others call this machine (default: vm1, vm2, ...)" },
+	{ ROW("detach", NULL, OPT_FLAG, detach), 0, 0,
+	  "print the machine's name once it runs, and leave it running" },
 	{ ROW("console-log", "FILE", OPT_TEXT, console_log), 0, 0,
 	  "write all that the guest prints on the console to FILE too" },
 	{ ROW("debugcon", NULL, OPT_FLAG, debugcon), 0, 0,
@@ -244,6 +249,10 @@ static int check(const struct options *o, struct err *e)
 		return err_set(e, -EINVAL, "--deterministic and --single-step need --engine soft");
 	if (shares_check(&o->share, e))
 		return -EINVAL;
+	if (o->name && ctl_name_check(o->name, e))
+		return -EINVAL;
+	if (o->detach && o->serial && !strcmp(o->serial, "stdio"))
+		return err_set(e, -EINVAL, "--detach leaves the terminal: no --serial stdio");
 	return o->serial ? serial_check(o->serial, e) : 0;
 }
 

@@ -21,6 +21,8 @@ struct options {
 	char *append;
 	unsigned engine; /* enum vm_engine */
 	char *serial;
+	char *name;
+	bool detach;
 	char *console_log;
 	bool debugcon, no_reboot;
 	unsigned on_triple_fault; /* enum triple_fault */

@@ -14,6 +14,8 @@
 #include "cli/console.h"
 #include "cli/consult.h"
 #include "cli/debugger.h"
+#include "cli/ctl.h"
+#include "cli/detach.h"
 #include "cli/digest.h"
 #include "cli/disks.h"
 #include "cli/nets.h"
@@ -33,6 +35,8 @@ struct run {
 	struct loop loop;
 	struct signals signals;
 	struct console console;
+	struct ctl ctl;
+	int tell; /* for detach_done(); -1: nobody waits */
 	struct digest digest;
 	struct disks disks;
 	struct nets nets;
@@ -152,7 +156,10 @@ static int open_all(struct run *r, struct err *e)
 	if (!rc)
 		rc = signals_init(&r->signals, &r->loop, e);
 	if (!rc)
-		rc = console_open(&r->console, o->serial, o->console_log, &r->loop, e);
+		rc = ctl_open(&r->ctl, o->name, o->name || o->detach, &r->loop, e);
+	if (!rc)
+		rc = console_open(&r->console, o->serial ? o->serial : o->detach ? "null" : NULL,
+				  o->console_log, &r->loop, e);
 	if (!rc)
 		rc = disks_open(&r->disks, o, e);
 	if (!rc)
@@ -201,10 +208,13 @@ static int start(struct run *r, struct err *e)
 		r->limit.at_ns = loop_now() + r->o->timeout_ns;
 	loop_add_alarm(&r->loop, &r->limit);
 	console_start(&r->console, r->vm);
+	ctl_start(&r->ctl, r->o, r->vm, &r->console.viewers);
 	errno = pthread_create(&r->thread, NULL, machine_main, r);
 	if (errno)
 		return err_sys(e, "cannot start a thread");
 	r->started = true;
+	if (r->tell >= 0)
+		detach_done(r->tell, r->ctl.name);
 	return 0;
 }
 
@@ -267,7 +277,7 @@ static int finish(struct run *r)
 	return status;
 }
 
-static int run_machine(struct options *o)
+static int run_machine(struct options *o, int tell)
 {
 	struct run *r = calloc(1, sizeof(*r));
 	int status = CLI_ERROR, rc;
@@ -278,6 +288,7 @@ static int run_machine(struct options *o)
 		return CLI_ERROR;
 	}
 	r->o = o;
+	r->tell = tell;
 	r->loop.wake.fd = r->signals.source.fd = -1;
 	rc = open_all(r, &e);
 	if (!rc)
@@ -292,17 +303,37 @@ static int run_machine(struct options *o)
 		cli_error(NULL, &e);
 	}
 	debugger_close(&r->debugger);
-	if (!vm_free(r->vm))
+	if (!vm_free(r->vm)) {
+		ctl_close(&r->ctl);
 		return status;
+	}
 	disks_close(&r->disks);
 	nets_close(&r->nets);
 	shares_close(&r->shares);
 	console_close(&r->console);
+	ctl_close(&r->ctl);
 	signals_fini(&r->signals);
 	loop_fini(&r->loop);
 	free(r->cmdline);
 	free(r);
 	return status;
+}
+
+static int run_or_leave(struct options *o)
+{
+	int tell = -1, status, rc = 0;
+	struct err e;
+
+	if (o->detach)
+		rc = detach_begin(&tell, &status, &e);
+	if (rc > 0)
+		return status;
+	if (rc < 0) {
+		cli_error("run", &e);
+		return CLI_ERROR;
+	}
+	term_catch();
+	return run_machine(o, tell);
 }
 
 static int run(int argc, char **argv, bool lguest)
@@ -324,8 +355,7 @@ static int run(int argc, char **argv, bool lguest)
 	} else if (o.version) {
 		status = cli_version();
 	} else {
-		term_catch();
-		status = run_machine(&o);
+		status = run_or_leave(&o);
 	}
 	options_free(&o);
 	return status;

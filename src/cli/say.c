@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "cli/keys.h"
 #include "cli/term.h"
 
 static void say(const char *place, const char *text)
@@ -28,6 +29,13 @@ void cli_say(const char *fmt, ...)
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
 	say(NULL, text);
+}
+
+void keys_show(const struct keys *k)
+{
+	for (const struct key_row *r = key_rows; r->name; r++)
+		if (k->viewer || !r->viewer)
+			cli_say("%-14s %s", r->name, r->help);
 }
 
 int cli_usage(const char *place, const char *fmt, ...)

@@ -345,7 +345,7 @@ enum step op_bt(struct soft_vcpu *s, const struct insn *in)
 
 	if (seg_linear(s, in->seg, off, size, write ? ACC_W : ACC_R, &lin))
 		return STEP_FAULT;
-	if (write && lin_probe_w(s, lin, size, acc))
+	if (write && (((acc & ACC_USER) && lin_align(s, lin, size)) || lin_probe_w(s, lin, size, acc)))
 		return STEP_FAULT;
 	if (lin_read(s, lin, &val, size, acc) || (write && bit_store(s, in, lin, &val, bit)))
 		return STEP_FAULT;
