@@ -21,6 +21,10 @@ Options:
                             works, else the translator
   --serial WHERE            the serial console: stdio (default), null,
                             file:PATH, unix:PATH, pty
+  --name NAME               what 'pandok list' and the others call this machine
+                            (default: vm1, vm2, ...)
+  --detach                  print the machine's name once it runs, and leave it
+                            running
   --console-log FILE        write all that the guest prints on the console to
                             FILE too
   --debugcon                show the bytes that the guest writes to port 0xe9 on

@@ -11,6 +11,13 @@ A small hypervisor: boots kernels in a virtual machine, with or without /dev/kvm
 
 Commands:
   run        boot a kernel in a new machine
+  list       show the machines that run
+  attach     show a machine's console here, and type into it
+  stop       press machines' power buttons, then end them
+  kill       end machines at once
+  pause      stop machines' processors and time
+  resume     let paused machines go on
+  stats      show a machine's counters
   check      say which engine would run here, and why
   doctor     say what is wrong with a kernel file, and the fix
   crash      look at what guests that died have left
@@ -25,6 +32,13 @@ A small hypervisor: boots kernels in a virtual machine, with or without /dev/kvm
 
 Commands:
   run        boot a kernel in a new machine
+  list       show the machines that run
+  attach     show a machine's console here, and type into it
+  stop       press machines' power buttons, then end them
+  kill       end machines at once
+  pause      stop machines' processors and time
+  resume     let paused machines go on
+  stats      show a machine's counters
   check      say which engine would run here, and why
   doctor     say what is wrong with a kernel file, and the fix
   crash      look at what guests that died have left
