@@ -152,6 +152,13 @@ static void on_connect(struct source *s, short events)
 	watch(c);
 }
 
+void console_put(struct console *c, const char *text, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		ring_put(&c->ring, (u8)text[i]);
+	c->look.at_ns = 0;
+}
+
 void console_woken(struct console *c)
 {
 	if (atomic_exchange(&c->room, false)) {

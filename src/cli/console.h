@@ -29,6 +29,8 @@ struct console {
 MUST_CHECK int console_open(struct console *c, const char *where, const char *log, struct loop *l,
 			    struct err *e);
 void console_start(struct console *c, struct vm *vm); /* input goes to vm from now on */
+/* console_put - as if the guest had printed it; only when no port of the guest's writes here. */
+void console_put(struct console *c, const char *text, size_t len);
 void console_woken(struct console *c); /* the loop was woken */
 void console_flush(struct console *c); /* after the run: write what is left, waiting a little */
 void console_close(struct console *c);

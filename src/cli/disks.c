@@ -17,6 +17,7 @@ struct wish {
 static const struct { const char *word; unsigned flags; enum vm_disk_on on; } words[] = {
 	{ "ro", DISK_READONLY, VM_DISK_VIRTIO },
 	{ "raw", DISK_RAW, VM_DISK_VIRTIO },
+	{ "ide", 0, VM_DISK_IDE },
 };
 
 static bool take_word(struct wish *w, const char *word)
@@ -64,16 +65,41 @@ static int add(struct disks *ds, const struct options *o, const char *text, stru
 	return rc ? err_in(e, rc, "block") : 0;
 }
 
+/* A CD-ROM and the like: the name is all there is to say. NULL: not asked for. */
+static int add_medium(struct disks *ds, const char *file, unsigned flags, enum vm_disk_on on,
+		      const char *option, struct err *e)
+{
+	int rc = file ? disk_open(file, flags, &ds->at[ds->n].disk, e) : 0;
+
+	if (!file || rc)
+		return rc ? err_in(e, rc, "%s", option) : 0;
+	ds->at[ds->n++].on = on;
+	return 0;
+}
+
+/* Four drives are all that two cables have room for. */
+static int check_ide(const struct disks *ds, struct err *e)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < ds->n; i++)
+		n += ds->at[i].on == VM_DISK_IDE || ds->at[i].on == VM_DISK_CDROM;
+	return n > VM_IDE_MAX ? err_set(e, -ENOSPC, "IDE has room for %d disks, the CD-ROM among them",
+					VM_IDE_MAX) : 0;
+}
+
 int disks_open(struct disks *ds, const struct options *o, struct err *e)
 {
 	int rc = 0;
 
-	*ds = (struct disks){ .at = calloc(o->block.n + 1, sizeof(*ds->at)) };
+	*ds = (struct disks){ .at = calloc(o->block.n + 2, sizeof(*ds->at)) };
 	if (!ds->at)
 		return err_set(e, -ENOMEM, "out of memory");
 	for (unsigned i = 0; i < o->block.n && !rc; i++)
 		rc = add(ds, o, o->block.at[i], e);
-	return rc;
+	if (!rc)
+		rc = add_medium(ds, o->cdrom, DISK_READONLY | DISK_RAW | DISK_CDROM, VM_DISK_CDROM, "cdrom", e);
+	return rc ? rc : check_ide(ds, e);
 }
 
 void disks_close(struct disks *ds)

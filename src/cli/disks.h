@@ -10,7 +10,7 @@ struct disks {
 	unsigned n;
 };
 
-/* disks_open - one for each --block. Close in both cases, after the machine is gone. */
+/* disks_open - one for each --block, and the CD-ROM. Close in both cases, after the machine is gone. */
 MUST_CHECK int disks_open(struct disks *ds, const struct options *o, struct err *e);
 void disks_close(struct disks *ds);
 

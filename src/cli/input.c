@@ -7,9 +7,11 @@
 #include <unistd.h>
 
 #include "cli/cli.h"
+#include "cli/typist.h"
 
 #define CTRL_D 0x04
 #define SECOND 1000000000ull
+#define SLOW_NS 10000000
 #define ENDS_MAX 8 /* Ctrl-D typed, before the power button is tried */
 
 void input_watch(struct input *in)
@@ -54,10 +56,30 @@ static void take_keys(struct input *in)
 	in->len = kept;
 }
 
+/* Keys for the first character of what is to be typed; 0: the guest has no room for them yet. */
+static size_t type_one(struct input *in)
+{
+	u16 key[TYPIST_KEYS];
+	unsigned n;
+	size_t len = typist_keys(in->buf + in->at, in->len, key, &n);
+
+	if (vm_keys(in->vm, key, n))
+		return len;
+	in->slow.at_ns = loop_now() + SLOW_NS;
+	return 0;
+}
+
+static void on_slow(struct alarm *a)
+{
+	a->at_ns = UINT64_MAX;
+	input_feed(container_of(a, struct input, slow));
+}
+
 void input_feed(struct input *in)
 {
 	while (in->len) {
-		size_t n = vm_serial_in(in->vm, 0, in->buf + in->at, in->len);
+		size_t n = in->types ? type_one(in)
+				     : vm_serial_in(in->vm, 0, in->buf + in->at, in->len);
 
 		if (!n)
 			break;
@@ -146,10 +168,13 @@ static void on_ready(struct source *src, short events)
 
 void input_init(struct input *in, struct serial *s, struct loop *l)
 {
-	*in = (struct input){ .serial = s, .again = { UINT64_MAX, on_again } };
+	*in = (struct input){
+		.serial = s, .again = { UINT64_MAX, on_again }, .slow = { UINT64_MAX, on_slow },
+	};
 	in->source = (struct source){ -1, 0, on_ready };
 	loop_add(l, &in->source);
 	loop_add_alarm(l, &in->again);
+	loop_add_alarm(l, &in->slow);
 }
 
 void input_start(struct input *in, struct vm *vm)

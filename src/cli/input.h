@@ -19,6 +19,8 @@ struct input {
 	u8 buf[INPUT_MAX];     /* not taken by the guest yet: [at, at + len) */
 	unsigned at, len;
 	bool ended;
+	bool types;            /* keys of the keyboard, not bytes of the serial port */
+	struct alarm slow;     /* the guest reads no keys: try again */
 	unsigned ends_typed;
 	u64 output_ns;         /* when the guest last printed; CLOCK_MONOTONIC */
 };

@@ -44,10 +44,17 @@ const struct opt run_opts[] = {
 	  "write all that the guest prints on the console to FILE too" },
 	{ ROW("debugcon", NULL, OPT_FLAG, debugcon), 0, 0,
 	  "show the bytes that the guest writes to port 0xe9 on the console" },
-	{ ROW("block", "FILE[,ro][,serial=S]", OPT_LIST, block), 0, 0,
-	  "a disk: a file or block device; the first is vda" },
+	{ ROW("block", "FILE[,ide][,ro][,serial=S]", OPT_LIST, block), 0, 0,
+	  "a disk: a file or block device; the first is vda, or sda with ide" },
 	{ ROW("overlay", NULL, OPT_FLAG, overlay), 0, 0,
 	  "write to a temporary layer above each disk, which is gone at the end" },
+	{ ROW("display", "serial|screen", OPT_CHOICE, display), 0, 0,
+	  "what the console shows: serial port, or text screen and keyboard (default serial)" },
+	{ ROW("screen", "FILE", OPT_TEXT, screen), 0, 0,
+	  "at the end write the text screen: a picture (.png) or its text (.txt)" },
+	{ ROW("cdrom", "FILE", OPT_TEXT, cdrom), 0, 0, "an ISO image as a CD-ROM" },
+	{ ROW("boot", "ORDER", OPT_TEXT, boot), 0, 0,
+	  "with no kernel: what to boot from, in order (default disk,cdrom,floppy)" },
 	{ ROW("bios", "FILE", OPT_TEXT, bios), 0, 0,
 	  "with no kernel: the BIOS that boots (default: SeaBIOS)" },
 	{ ROW("net", "SPEC", OPT_LIST, net), 0, 0,
@@ -200,7 +207,32 @@ static int join_append(struct options *o, struct err *e)
 
 bool options_bios(const struct options *o)
 {
-	return !o->kernel && (o->bios || o->block.n);
+	return !o->kernel && (o->bios || o->block.n || o->cdrom);
+}
+
+/* The numbers are CMOS's; a word's place in the list is its nibble's. */
+static int take_boot(struct options *o, struct err *e)
+{
+	static const char *const words[] = {
+		[VM_BOOT_FLOPPY] = "floppy", [VM_BOOT_DISK] = "disk",
+		[VM_BOOT_CDROM] = "cdrom", [VM_BOOT_NET] = "net",
+	};
+	const char *p = o->boot ? o->boot : "disk,cdrom,floppy";
+	unsigned shift = 0;
+
+	for (; *p && shift < 12; shift += 4) {
+		size_t len = strcspn(p, ",");
+		unsigned i = 1;
+
+		while (i < ARRAY_SIZE(words) && (strlen(words[i]) != len || strncmp(words[i], p, len)))
+			i++;
+		if (i == ARRAY_SIZE(words))
+			return err_set(e, -EINVAL, "--boot: '%s' does not begin with disk, cdrom, "
+				       "floppy or net", p);
+		o->boot_order |= (u16)(i << shift);
+		p += len + (p[len] == ',');
+	}
+	return *p ? err_set(e, -EINVAL, "--boot: the BIOS tries three kinds at most") : 0;
 }
 
 static int check_nets(const struct options *o, struct err *e)
@@ -253,6 +285,8 @@ static int check(const struct options *o, struct err *e)
 		return -EINVAL;
 	if (o->detach && o->serial && !strcmp(o->serial, "stdio"))
 		return err_set(e, -EINVAL, "--detach leaves the terminal: no --serial stdio");
+	if (o->display == DISPLAY_SCREEN && o->debugcon)
+		return err_set(e, -EINVAL, "--display screen and --debugcon both want the console");
 	return o->serial ? serial_check(o->serial, e) : 0;
 }
 
@@ -275,6 +309,8 @@ int options_parse(int argc, char **argv, bool lguest, struct options *ret, struc
 	if (rc || ret->help || ret->version)
 		return rc;
 	rc = check(ret, e);
+	if (!rc)
+		rc = take_boot(ret, e);
 	return rc ? rc : join_append(ret, e);
 }
 

@@ -29,7 +29,9 @@ struct options {
 	u64 timeout_ns;  /* 0: none */
 	char *log;
 	bool stats, single_step, deterministic, debug_exit;
-	char *bios;
+	char *bios, *cdrom, *boot, *screen;
+	unsigned display;  /* enum display */
+	u16 boot_order;    /* from boot: vm_config.boot_order */
 	char *digest;
 	u64 digest_every;
 	struct opt_list on; /* "EVENT=SCRIPT" */
@@ -45,6 +47,7 @@ struct options {
 };
 
 enum on_panic { ON_PANIC_STOP, ON_PANIC_CONTINUE };
+enum display { DISPLAY_SERIAL, DISPLAY_SCREEN };
 enum triple_fault { TRIPLE_FAULT_STOP, TRIPLE_FAULT_RESET };
 
 /*

@@ -20,9 +20,11 @@
 #include "cli/disks.h"
 #include "cli/nets.h"
 #include "cli/options.h"
+#include "cli/screen.h"
 #include "cli/shares.h"
 #include "cli/signals.h"
 #include "cli/term.h"
+#include "cli/view.h"
 #include "vm/vm.h"
 
 static const char console_default[] = "console=ttyS0";
@@ -39,6 +41,7 @@ struct run {
 	int tell; /* for detach_done(); -1: nobody waits */
 	struct digest digest;
 	struct disks disks;
+	struct view *view; /* of the screen, on the console */
 	struct nets nets;
 	struct shares shares;
 	struct debugger debugger;
@@ -123,7 +126,8 @@ static void fill_config(struct run *r)
 		},
 		.bios = options_bios(o),
 		.bios_path = o->bios,
-		.serial = { &r->console.port },
+		.boot_order = o->boot_order,
+		.serial = { o->display == DISPLAY_SERIAL ? &r->console.port : NULL },
 		.cards = {
 			.disk = r->disks.at, .ndisks = r->disks.n,
 			.net = r->nets.at, .nnets = r->nets.n, .vsock = r->nets.vsock,
@@ -209,6 +213,11 @@ static int start(struct run *r, struct err *e)
 	loop_add_alarm(&r->loop, &r->limit);
 	console_start(&r->console, r->vm);
 	ctl_start(&r->ctl, r->o, r->vm, &r->console.viewers);
+	r->console.input.types = r->o->display == DISPLAY_SCREEN;
+	if (r->o->display == DISPLAY_SCREEN)
+		rc = view_start(&r->console, r->vm, &r->view, e);
+	if (rc)
+		return rc;
 	errno = pthread_create(&r->thread, NULL, machine_main, r);
 	if (errno)
 		return err_sys(e, "cannot start a thread");
@@ -258,6 +267,7 @@ static int finish(struct run *r)
 	int status;
 
 	pthread_join(r->thread, NULL);
+	view_stop(r->view);
 	console_flush(&r->console);
 	term_done();
 	/* The shell's prompt should not follow the guest's. */
@@ -267,6 +277,8 @@ static int finish(struct run *r)
 		digest_close(&r->digest, &r->console.failed);
 	if (r->o->stats)
 		show_stats(r);
+	if (r->o->screen && !r->console.failed.text[0])
+		(void)!screen_write(r->vm, r->o->screen, &r->console.failed);
 	status = status_of(r);
 	if (r->why != VM_ERROR && r->console.failed.text[0]) {
 		r->end = r->console.failed;
@@ -344,6 +356,8 @@ static int run(int argc, char **argv, bool lguest)
 
 	if (!rc && !o.help && !o.version && o.log && log_set(o.log) < 0)
 		rc = err_set(&e, -EINVAL, "log: '%s' names an unknown channel or level", o.log);
+	if (!rc && o.screen)
+		rc = screen_check(o.screen, &e);
 	if (rc == -EINVAL) {
 		status = cli_usage("run", "%s", e.text);
 	} else if (rc) {

@@ -82,17 +82,20 @@ static u8 *build_facs(struct builder *b)
 	return p;
 }
 
-static u8 *build_dsdt(struct builder *b, u64 mmio64_at)
+static u8 *build_dsdt(struct builder *b, const struct acpi_config *c)
 {
+	static const u8 legacy_mark[] = { 'L', 'G', 'C', 'Y', 0x0a, 0xa5 }; /* a name, and a byte */
 	u8 *p = take(b, sizeof(dsdt_aml_code));
 	u64 mark = WINDOW_MARK;
-	u8 *min;
+	u8 *min, *legacy;
 
 	memcpy(p, dsdt_aml_code, sizeof(dsdt_aml_code));
 	min = memmem(p, sizeof(dsdt_aml_code), &mark, sizeof(mark));
-	BUG_ON(!min);
-	put(min, 8, mmio64_at);
-	put(min + 8, 8, mmio64_at + WINDOW_SIZE - 1);
+	legacy = memmem(p, sizeof(dsdt_aml_code), legacy_mark, sizeof(legacy_mark));
+	BUG_ON(!min || !legacy);
+	put(min, 8, c->mmio64_at);
+	put(min + 8, 8, c->mmio64_at + WINDOW_SIZE - 1);
+	legacy[5] = c->legacy ? 0x0f : 0; /* as _STA has it */
 	seal(p);
 	return p;
 }
@@ -268,7 +271,7 @@ static void fill_rsdp(struct builder *b, u8 *p, const u8 *rsdt, const u8 *xsdt)
 size_t acpi_build(const struct acpi_config *c, u8 *buf)
 {
 	struct builder b = { .buf = buf, .at = c->at };
-	u8 *rsdp = take(&b, ACPI_RSDP_SIZE), *facs = build_facs(&b), *dsdt = build_dsdt(&b, c->mmio64_at);
+	u8 *rsdp = take(&b, ACPI_RSDP_SIZE), *facs = build_facs(&b), *dsdt = build_dsdt(&b, c);
 	u8 *const table[] = {
 		build_fadt(&b, c->legacy, facs, dsdt), build_madt(&b, c->ncpus), build_mcfg(&b),
 	};

@@ -72,10 +72,10 @@ struct dev_region {
 enum field_kind { FIELD_U8 = 1, FIELD_U16 = 2, FIELD_U32 = 4, FIELD_U64 = 8, FIELD_BYTES };
 struct dev_field { /* what a snapshot saves and `info dev` shows */
 	const char *name;
-	u16 offset; /* in the state */
-	u16 size;   /* bytes; a multiple of the kind's */
+	u32 offset; /* in the state */
+	u32 size;   /* bytes; a multiple of the kind's */
 	u8 kind;
-	u16 n, stride; /* the member is in each of n structs, so many bytes apart; n 0: in one */
+	u32 n, stride; /* the member is in each of n structs, so many bytes apart; n 0: in one */
 };
 #define FIELD(type, member, k) \
 	{ #member, offsetof(struct type, member), sizeof(((struct type *)0)->member), FIELD_##k, 0, 0 }
@@ -132,8 +132,10 @@ u64 bus_read(const struct bus *b, enum dev_space space, u64 at, unsigned size);
 void bus_write(const struct bus *b, enum dev_space space, u64 at, unsigned size, u64 val);
 
 #include "dev/apic.h"
+#include "dev/ide.h"
 #include "dev/pc.h"
 #include "dev/pci.h"
+#include "dev/vga.h"
 #include "dev/virtio.h"
 
 #endif

@@ -159,6 +159,20 @@ DefinitionBlock ("dsdt.aml", "DSDT", 2, "PANDOK", "PANDOK", 1)
             Name (_CRS, ResourceTemplate () { IO (Decode16, 0x02E8, 0x02E8, 1, 8) IRQNoFlags () { 3 } })
         }
 
+        /* Screen and keyboard of a machine with a BIOS; acpi.c fills in whether there are any. */
+        Name (\LGCY, 0xA5)
+        Device (KBD)
+        {
+            Name (_HID, EisaId ("PNP0303"))
+            Method (_STA, 0, NotSerialized) { Return (\LGCY) }
+            Name (_CRS, ResourceTemplate ()
+            {
+                IO (Decode16, 0x0060, 0x0060, 1, 1)
+                IO (Decode16, 0x0064, 0x0064, 1, 1)
+                IRQNoFlags () { 1 }
+            })
+        }
+
         Device (PVPN)
         {
             Name (_HID, "QEMU0001")

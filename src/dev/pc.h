@@ -39,6 +39,13 @@ void uart_break(struct dev *d); /* a break condition from the cable */
 /* ---- i8042, ports 0x92 and 0xcf9: the ways to reset a PC ---- */
 typedef void reset_fn(void *ctx, const char *how);
 void kbd_wire(struct dev *d, struct irq *irq1, reset_fn *reset, void *ctx);
+void kbd_plug(struct dev *d); /* there is a keyboard */
+/*
+ * kbd_keys - keys go down, or up (KBD_UP): scan codes of set 1, with bit 8 for those behind an 0xe0.
+ * false: the guest has not read enough of those before, so none is taken.
+ */
+#define KBD_UP 0x200u
+MUST_CHECK bool kbd_keys(struct dev *d, const u16 *key, unsigned n);
 void reset_wire(struct dev *d, reset_fn *reset, void *ctx);
 void reset_control_write(struct dev *d, u8 val); /* port 0xcf9, which lies inside PCI's ports */
 u8 reset_control_read(const struct dev *d);

@@ -52,6 +52,7 @@ static const struct part parts[] = {
 	{ PART(pvpanic), &pvpanic_ops, 0, false, 0 },
 	{ PART(debugcon), &debugcon_ops, 0, false, 0 },
 	{ PART(debugexit), &debugexit_ops, 0, false, WHEN(debug_exit) },
+	{ PART(vga), &vga_ops, 0, false, 0 },
 	{ PART(fwcfg), &fwcfg_ops, 0, false, WHEN(bios) },
 	{ PART(ioapic), &ioapic_ops, 0, true, 0 },
 	{ PART(pic), &pic_ops, 0, true, 0 },
@@ -148,6 +149,8 @@ static void wire(struct board *b)
 	pit_wire(&b->pit, &b->source[SOURCE_PIT].irq);
 	rtc_wire(&b->rtc, &b->source[SOURCE_RTC].irq);
 	kbd_wire(&b->kbd, &b->source[SOURCE_KBD].irq, c->reset, c->ctx);
+	if (b->config.bios)
+		kbd_plug(&b->kbd);
 	reset_wire(&b->reset, c->reset, c->ctx);
 	pm_wire(&b->pm, &b->source[SOURCE_SCI].irq, c->power_off, c->ctx);
 	pvpanic_wire(&b->pvpanic, c->panic, c->ctx);
@@ -312,6 +315,26 @@ void board_power_button(struct board *b)
 	pthread_mutex_lock(&b->lock);
 	pm_power_button(&b->pm);
 	pthread_mutex_unlock(&b->lock);
+}
+
+bool board_keys(struct board *b, const u16 *key, unsigned n)
+{
+	bool taken;
+
+	pthread_mutex_lock(&b->lock);
+	taken = kbd_keys(&b->kbd, key, n);
+	pthread_mutex_unlock(&b->lock);
+	return taken;
+}
+
+bool board_screen(struct board *b, struct vga_text *ret)
+{
+	bool text;
+
+	pthread_mutex_lock(&b->lock);
+	text = vga_text(&b->vga, b->config.mem, ret);
+	pthread_mutex_unlock(&b->lock);
+	return text;
 }
 
 size_t board_serial_in(struct board *b, unsigned i, const u8 *buf, size_t len)

@@ -41,15 +41,12 @@ struct board_config {
 	bool deterministic;  /* time comes from engine_ops.icount; no timer thread */
 	bool debug_exit;     /* port 0xf4 ends the run */
 	bool bios;           /* what a BIOS asks for is there: fw_cfg, a 440FX, a keyboard, a screen */
-	u16 boot_order;      /* for the BIOS: BOARD_BOOT_ numbers, the first in the lowest four bits */
+	u16 boot_order;      /* vm_config.boot_order */
 	u64 tsc_hz;          /* of the guest's TSC; BOARD_DETERMINISTIC_HZ when deterministic */
 	struct serial_backend *serial[4]; /* COM1..COM4; NULL: a port with nothing plugged in */
 	struct vm_cards cards;
 	struct board_calls calls;
 };
-
-/* What a BIOS may boot from. Numbers are those of CMOS bytes 0x3d and 0x38. */
-enum { BOARD_BOOT_FLOPPY = 1, BOARD_BOOT_DISK, BOARD_BOOT_CDROM, BOARD_BOOT_NET };
 
 struct board;
 
@@ -84,6 +81,12 @@ void board_reset(struct board *b);
 
 /* board_power_button - press it: an ACPI fixed event. Any thread. */
 void board_power_button(struct board *b);
+
+/* board_screen - what the VGA shows; false: graphics. Any thread. */
+bool board_screen(struct board *b, struct vga_text *ret);
+
+/* board_keys - as kbd_keys(). Any thread. */
+MUST_CHECK bool board_keys(struct board *b, const u16 *key, unsigned n);
 
 /*
  * board_serial_in - bytes from outside for COM(i+1).

@@ -36,6 +36,42 @@ static void drain_virtio(struct dev *d)
 	virtio_drain(d->state);
 }
 
+static bool is_ide(const struct vm_disk *d)
+{
+	return d->on == VM_DISK_IDE || d->on == VM_DISK_CDROM;
+}
+
+/* One controller has room for all that there may be. */
+static unsigned count_ide(const struct board *b)
+{
+	for (unsigned i = 0; i < b->config.cards.ndisks; i++)
+		if (is_ide(&b->config.cards.disk[i]))
+			return 1;
+	return 0;
+}
+
+/* A CD-ROM drive is where PCs have had it: first on the second cable. */
+static void wire_ide(struct board *b, struct dev *d, unsigned number)
+{
+	static const u8 order[2][IDE_DRIVES] = { { 0, 1, 3, 2 }, { 2, 3, 1, 0 } };
+	struct ide_wiring w = {
+		.mem = b->config.mem, .lock = &b->lock, .synchronous = b->config.deterministic,
+		.irq = { &b->source[SOURCE_IDE1].irq, &b->source[SOURCE_IDE2].irq },
+	};
+
+	(void)number;
+	for (unsigned i = 0; i < b->config.cards.ndisks; i++) {
+		const struct vm_disk *disk = &b->config.cards.disk[i];
+		const u8 *at = order[disk->on == VM_DISK_CDROM], *end = at + IDE_DRIVES;
+
+		while (is_ide(disk) && at < end && w.disk[*at])
+			at++;
+		if (is_ide(disk) && at < end)
+			w.disk[*at] = disk->disk;
+	}
+	ide_wire(d, &w);
+}
+
 static unsigned one(const struct board *b)
 {
 	(void)b;
@@ -119,6 +155,7 @@ static const struct card_kind kinds[] = {
 	{ &virtio_net_ops, nets, wire_net, drain_virtio, virtio_net_unwire },
 	{ &virtio_fs_ops, shares, wire_share, drain_virtio, virtio_fs_unwire },
 	{ &virtio_vsock_ops, vsocks, wire_vsock, drain_virtio, virtio_vsock_unwire },
+	{ &ide_ops, count_ide, wire_ide, ide_drain, ide_unwire },
 };
 
 static int make_kind(struct board *b, const struct card_kind *kind, struct err *e)
@@ -134,6 +171,8 @@ static int make_kind(struct board *b, const struct card_kind *kind, struct err *
 				       "and shares together", PCI_SLOTS - 1);
 		*c = (struct card){ .kind = kind, .number = i };
 		rc = dev_init(&c->dev, kind->ops, b->clock, 0, e);
+		if (!rc)
+			rc = bus_add(b->bus, &c->dev, e); /* fixed addresses, of those that have any */
 		b->ncards += !rc;
 	}
 	return rc;

@@ -212,6 +212,16 @@ size_t vm_serial_in(struct vm *vm, unsigned i, const u8 *buf, size_t len)
 	return board_serial_in(vm->board, i, buf, len);
 }
 
+bool vm_keys(struct vm *vm, const u16 *key, unsigned n)
+{
+	return board_keys(vm->board, key, n);
+}
+
+bool vm_screen(struct vm *vm, struct vga_text *ret)
+{
+	return board_screen(vm->board, ret);
+}
+
 void vm_serial_break(struct vm *vm, unsigned i)
 {
 	board_serial_break(vm->board, i);

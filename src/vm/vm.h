@@ -27,6 +27,8 @@ struct serial_backend {
 
 enum vm_disk_on { VM_DISK_VIRTIO, VM_DISK_IDE, VM_DISK_CDROM, VM_DISK_FLOPPY };
 
+#define VM_IDE_MAX 4 /* VM_DISK_IDE and VM_DISK_CDROM together */
+
 struct vm_disk {
 	struct disk *disk;
 	enum vm_disk_on on;
@@ -49,6 +51,9 @@ struct vm_cards {
 	bool packed_rings; /* virtio devices offer them */
 };
 
+/* What a BIOS may boot from. Numbers are those of CMOS bytes 0x3d and 0x38. */
+enum { VM_BOOT_FLOPPY = 1, VM_BOOT_DISK, VM_BOOT_CDROM, VM_BOOT_NET };
+
 struct vm_config {
 	u64 ram;                    /* bytes */
 	unsigned ncpus;
@@ -56,7 +61,7 @@ struct vm_config {
 	struct boot_config boot;    /* acpi_rsdp and random_seed are filled in here */
 	bool bios;                  /* no kernel is loaded, a BIOS boots from what is plugged in */
 	const char *bios_path;      /* NULL: SeaBIOS */
-	u16 boot_order;             /* board_config.boot_order */
+	u16 boot_order;             /* VM_BOOT_ numbers, the first in the lowest four bits */
 	struct serial_backend *serial[4]; /* NULL: nothing plugged in */
 	struct vm_cards cards;
 	struct serial_backend *debugcon;  /* bytes of port 0xE9; only put is used; NULL: dropped */
@@ -122,6 +127,13 @@ void vm_power_button(struct vm *vm); /* any thread but a vCPU's */
 /* vm_serial_in - bytes for serial port i; returns how many were taken (the rest: later). Any
  * thread but a vCPU's. */
 size_t vm_serial_in(struct vm *vm, unsigned i, const u8 *buf, size_t len);
+
+/* vm_keys - as kbd_keys(). Any thread but a vCPU's. */
+MUST_CHECK bool vm_keys(struct vm *vm, const u16 *key, unsigned n);
+
+/* vm_screen - what the VGA shows; false: graphics. Any thread but a vCPU's. */
+struct vga_text;
+bool vm_screen(struct vm *vm, struct vga_text *ret);
 
 /* vm_serial_break - a break condition on port i's line: Linux's magic SysRq. Any thread but a vCPU's. */
 void vm_serial_break(struct vm *vm, unsigned i);

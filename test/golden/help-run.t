@@ -29,10 +29,18 @@ Options:
                             FILE too
   --debugcon                show the bytes that the guest writes to port 0xe9 on
                             the console
-  --block FILE[,ro][,serial=S]
-                            a disk: a file or block device; the first is vda
+  --block FILE[,ide][,ro][,serial=S]
+                            a disk: a file or block device; the first is vda, or
+                            sda with ide
   --overlay                 write to a temporary layer above each disk, which is
                             gone at the end
+  --display serial|screen   what the console shows: serial port, or text screen
+                            and keyboard (default serial)
+  --screen FILE             at the end write the text screen: a picture (.png)
+                            or its text (.txt)
+  --cdrom FILE              an ISO image as a CD-ROM
+  --boot ORDER              with no kernel: what to boot from, in order (default
+                            disk,cdrom,floppy)
   --bios FILE               with no kernel: the BIOS that boots (default:
                             SeaBIOS)
   --net SPEC                a network card: user (the default), tap=NAME,

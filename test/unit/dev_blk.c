@@ -1,5 +1,5 @@
 /* dev_blk.c - the virtio disk: every request, and those that make no sense. */
-/* @links src/base src/dev src/mem src/disk src/net */
+/* @links src/base src/dev src/mem src/disk src/net src/fs */
 #define _GNU_SOURCE
 #include <linux/virtio_blk.h>
 #include <stdlib.h>

@@ -148,7 +148,7 @@ static void refused(bool lguest, const char *want, int argc, char **argv)
 static void refusals(void **unused)
 {
 	(void)unused;
-	REFUSED("no kernel given", "--no-reboot");
+	REFUSED("no kernel given, and no disk to boot from", "--no-reboot");
 	REFUSED("unknown option '--memry'; did you mean '--memory'?", "--memry=1", "k");
 	REFUSED("unknown option '--frobnicate'", "--frobnicate", "k");
 	REFUSED("option '--memory' needs a value: SIZE", "--memory");

@@ -65,6 +65,9 @@ void board_attach(struct board *b, struct engine *en, struct vcpu *const *v)
 	b->v = v;
 }
 
+bool board_keys(struct board *b, const u16 *key, unsigned n) { return !b && !key && !n; }
+bool board_screen(struct board *b, struct vga_text *ret) { return !b && !ret; }
+
 int board_firmware(struct board *b, const void *vga_rom, u32 vga_len, struct err *e)
 {
 	(void)b;
