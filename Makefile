@@ -30,7 +30,8 @@ WARN    := -Wall -Wextra -Wshadow -Wvla -Wstrict-prototypes -Werror
 CFLAGS  := -std=gnu17 -O2 -g $(WARN) -fno-strict-aliasing $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer)
 CPPFLAGS := -Isrc -I$(B) -DPANDOK_VERSION='"$(VERSION)"'
 LDFLAGS := -Wl,-z,relro,-z,now $(if $(SAN),-fsanitize=$(SAN))
-LDLIBS  := -lslirp -luring -lnbd -lZydis -llzma -lzstd -llz4 -lz -lbz2 -lxxhash -larchive -lpng -lpthread
+LDLIBS  := -lslirp -luring -lnbd -lZydis -llzma -lzstd -llz4 -lz -lbz2 -lxxhash -larchive -lpng -ledit -ljansson \
+	-lpthread
 
 # Code that runs while the guest's vector registers are live in the host's: it may not touch one. Where
 # the compiler calls memset and the like by itself, it gets those of src/base/light.S.

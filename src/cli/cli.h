@@ -42,11 +42,13 @@ int cmd_resume(int argc, char **argv);
 int cmd_stats(int argc, char **argv);
 int cmd_check(int argc, char **argv);
 int cmd_crash(int argc, char **argv);
+int cmd_debug(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
 int cmd_help(int argc, char **argv);
 
 extern const struct opt list_opts[], stop_opts[], stats_opts[];
-extern const struct opt run_opts[], help_opts[], check_opts[], crash_opts[], doctor_opts[];
+extern const struct opt run_opts[], help_opts[], check_opts[], crash_opts[], doctor_opts[],
+	debug_opts[];
 
 /* cli_error - show the one error this process ends with: "pandok: place: sentence". */
 void cli_error(const char *place, const struct err *e);

@@ -32,6 +32,11 @@ static const char attach_more[] =
 	"Several may be attached at once. With no terminal on standard input, what is read from it is\n"
 	"typed into the guest, and output goes on until the machine ends.\n";
 
+static const char debug_more[] =
+	"WHERE is the socket of a machine that was started with --debug-socket, or a file that a crash\n"
+	"left. COMMANDs are given one by one; without any there is a prompt, where 'help' lists what it\n"
+	"knows. The machine stands still while the prompt waits; Ctrl-C stops it when it runs.\n";
+
 static const char doctor_more[] =
 	"FILE is a kernel: ELF of any kind, a bzImage (what is inside is examined too), or raw bytes.\n"
 	"Each finding says what is wrong and where, why it matters, and what fixes it.\n"
@@ -53,6 +58,8 @@ const struct cmd cmds[] = {
 	{ "stats", "[OPTION...] NAME", "show a machine's counters", cmd_stats, stats_opts, NULL },
 	{ "check", "[OPTION...]", "say which engine would run here, and why", cmd_check,
 	  check_opts, NULL },
+	{ "debug", "[OPTION...] WHERE [COMMAND...]", "look into a running machine or a vmcore file",
+	  cmd_debug, debug_opts, debug_more },
 	{ "doctor", "[OPTION...] FILE...", "say what is wrong with a kernel file, and the fix", cmd_doctor,
 	  doctor_opts, doctor_more },
 	{ "crash", "[OPTION...] list | show N | print N [MEMBER]",

@@ -44,8 +44,8 @@ MUST_CHECK int dbg_prompt(struct dbg *d, const char *where, struct err *e);
 /*
  * dbg_serve - a prompt's session on fd until its end; closes fd. The machine stands while the
  * session waits for a line. In: lines; a byte 3 stops the machine; a line that begins with a tab
- * asks for completions of what follows it. Out: text, then a NUL, "db> " and a NUL when the next line is
- * wanted; only the NULs when the session is over.
+ * asks for completions of what follows it, whole lines. Out: text, then a NUL, "db> " and a NUL when
+ * the next line is wanted, only the NULs when the session is over; a byte 1 when the machine runs.
  */
 void dbg_serve(struct dbg *d, int fd);
 

@@ -115,8 +115,10 @@ static void take_line(struct prompt *p, const char *line)
 		again(p, repeats(line) ? line : "");
 	p->s.goes = false;
 	command_run(&p->s, *line ? line : p->s.again);
-	if (p->s.goes && d->vm)
+	if (p->s.goes && d->vm) {
+		send_all(p, "\1", 1);
 		stop_go(d);
+	}
 	if (p->s.quits)
 		ready(p, true);
 	else if (!p->s.goes)

@@ -39,6 +39,14 @@ void client_remove(struct dbg *d, struct client *c)
 
 /* ---- holding the machine ---- */
 
+/* Of a plan that was cut short. */
+static void remove_temporary(struct dbg *d)
+{
+	for (unsigned i = d->nat; i-- > 0;)
+		if (d->at[i].temporary)
+			stop_remove(d, i);
+}
+
 void stop_hold(struct dbg *d, enum stop_why why, unsigned cpu, const char *text)
 {
 	if (d->closing)
@@ -48,6 +56,7 @@ void stop_hold(struct dbg *d, enum stop_why why, unsigned cpu, const char *text)
 		d->held = true;
 		d->ran = true;
 	}
+	remove_temporary(d);
 	d->stop.count++;
 	d->stop.why = why;
 	d->stop.cpu = cpu;

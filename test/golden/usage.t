@@ -19,6 +19,7 @@ Commands:
   resume     let paused machines go on
   stats      show a machine's counters
   check      say which engine would run here, and why
+  debug      look into a running machine or a vmcore file
   doctor     say what is wrong with a kernel file, and the fix
   crash      look at what guests that died have left
   help       say what a command does
@@ -40,6 +41,7 @@ Commands:
   resume     let paused machines go on
   stats      show a machine's counters
   check      say which engine would run here, and why
+  debug      look into a running machine or a vmcore file
   doctor     say what is wrong with a kernel file, and the fix
   crash      look at what guests that died have left
   help       say what a command does
