@@ -96,6 +96,16 @@ $(B)/gen/$(basename $(notdir $1)).h: $1 | build/deps/build
 endef
 $(foreach f,$(ASL),$(eval $(call asl_rule,$f)))
 
+# The first program in a guest of run --rootfs: static, and without a C library.
+GUESTFLAGS := -std=gnu17 -Os $(WARN) -ffreestanding -fno-stack-protector -fno-pic -fcf-protection=none \
+	-fno-asynchronous-unwind-tables -static -no-pie -nostdlib -Wl,--build-id=none -Wl,-z,noseparate-code -s
+
+$(B)/gen/init.elf: guest/init/init.c guest/init/sys.h $(B)/flags | build/deps/build
+	@mkdir -p $(@D)
+	$(call say,cc,$<) $(CC) $(GUESTFLAGS) -o $@ $<
+
+$(B)/obj/rootfs/init.S.o $(B)/fuzz/obj/rootfs/init.S.o: $(B)/gen/init.elf
+
 # Everything but main(), for tests to link with.
 $(LIB): $(filter-out $(B)/obj/cli/main.o,$(OBJ))
 	@rm -f $@

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -69,6 +70,17 @@ static void write_log(struct console *c, const u8 *buf, size_t len)
 	}
 }
 
+static void keep_tail(struct console *c, const u8 *buf, size_t len)
+{
+	size_t skip = len > TAIL_MAX ? len - TAIL_MAX : 0, old;
+
+	len -= skip;
+	old = c->ntail + len > TAIL_MAX ? TAIL_MAX - len : c->ntail;
+	memmove(c->tail, c->tail + c->ntail - old, old);
+	memcpy(c->tail + old, buf + skip, len);
+	c->ntail = (unsigned)(old + len);
+}
+
 static void watch(struct console *c)
 {
 	c->listen = (struct source){ c->serial.listen, POLLIN, c->listen.ready };
@@ -110,6 +122,7 @@ static bool drain(struct console *c)
 		c->last = buf[n - 1];
 		write_log(c, buf, (size_t)n);
 		viewers_put(&c->viewers, buf, (size_t)n);
+		keep_tail(c, buf, (size_t)n);
 		ring_skip(&c->ring, (size_t)n);
 		any = true;
 	}
@@ -224,6 +237,15 @@ void console_flush(struct console *c)
 		if (c->out.events)
 			poll(&p, 1, 100);
 	}
+}
+
+void console_show_tail(const struct console *c)
+{
+	for (unsigned i = 0; i < c->ntail; i++)
+		if (c->tail[i] != '\r')
+			fputc(c->tail[i], stderr);
+	if (c->last && c->last != '\n')
+		fputc('\n', stderr);
 }
 
 void console_close(struct console *c)

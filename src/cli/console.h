@@ -6,6 +6,8 @@
 #include "cli/ring.h"
 #include "cli/viewers.h"
 
+#define TAIL_MAX 2048
+
 struct console {
 	struct serial_backend port;     /* for vm_config.serial[0] */
 	struct serial_backend debugcon; /* for vm_config.debugcon: the same wire */
@@ -21,6 +23,8 @@ struct console {
 	struct alarm look; /* see whether there is more output */
 	const char *log_path;
 	int log_fd; /* -1: no log */
+	u8 tail[TAIL_MAX]; /* the end of what was written */
+	unsigned ntail;
 	u8 last;           /* byte that was written to the back end */
 	struct err failed; /* empty: all output was written */
 };
@@ -33,6 +37,7 @@ void console_start(struct console *c, struct vm *vm); /* input goes to vm from n
 void console_put(struct console *c, const char *text, size_t len);
 void console_woken(struct console *c); /* the loop was woken */
 void console_flush(struct console *c); /* after the run: write what is left, waiting a little */
+void console_show_tail(const struct console *c); /* the last lines, on standard error */
 void console_close(struct console *c);
 
 #endif

@@ -63,6 +63,10 @@ const struct opt run_opts[] = {
 	  "a directory of the host's, for 'mount -t virtiofs TAG /mnt' (TAG: its name); ':locks' too" },
 	{ ROW("vsock", "PATH", OPT_TEXT, vsock), 0, 0,
 	  "sockets between guest and host, at PATH and PATH_port as Firecracker has them" },
+	{ ROW("rootfs", "DIR", OPT_TEXT, rootfs), 0, 0,
+	  "boot Linux with a directory as its root; what the guest writes there is not kept" },
+	{ ROW("exec", "COMMAND", OPT_TEXT, exec), 0, 0,
+	  "with --rootfs: run a shell command there instead of a shell; its exit status is ours" },
 	{ ROW("no-reboot", NULL, OPT_FLAG, no_reboot), 0, 0, "end when the guest reboots" },
 	{ ROW("on-triple-fault", "stop|reset", OPT_CHOICE, on_triple_fault), 0, 0,
 	  "what a triple fault does (default stop)" },
@@ -207,7 +211,7 @@ static int join_append(struct options *o, struct err *e)
 
 bool options_bios(const struct options *o)
 {
-	return !o->kernel && (o->bios || o->block.n || o->cdrom);
+	return !o->kernel && !o->rootfs && (o->bios || o->block.n || o->cdrom);
 }
 
 /* The numbers are CMOS's; a word's place in the list is its nibble's. */
@@ -266,7 +270,7 @@ static int check(const struct options *o, struct err *e)
 {
 	u64 at;
 
-	if (!o->kernel && !options_bios(o))
+	if (!o->kernel && !o->rootfs && !options_bios(o))
 		return err_set(e, -EINVAL, "no kernel given, and no disk to boot from");
 	if (o->cpus > 1 && o->deterministic)
 		return err_set(e, -EINVAL, "--deterministic runs one processor: leave --cpus out");
@@ -279,6 +283,10 @@ static int check(const struct options *o, struct err *e)
 		return err_set(e, -EINVAL, "--digest needs --deterministic");
 	if (o->engine == VM_ENGINE_KVM && (o->deterministic || o->single_step))
 		return err_set(e, -EINVAL, "--deterministic and --single-step need --engine soft");
+	if (o->exec && !o->rootfs)
+		return err_set(e, -EINVAL, "--exec needs --rootfs, the directory to run it in: --rootfs /");
+	if (o->rootfs && o->initrd.n)
+		return err_set(e, -EINVAL, "--rootfs makes its own initial RAM disk: leave --initrd away");
 	if (shares_check(&o->share, e))
 		return -EINVAL;
 	if (o->name && ctl_name_check(o->name, e))

@@ -18,6 +18,7 @@ struct options {
 	bool explain_relocs;
 	bool overlay;
 	char *vsock;
+	char *rootfs, *exec;
 	char *append;
 	unsigned engine; /* enum vm_engine */
 	char *serial;

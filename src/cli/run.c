@@ -19,6 +19,7 @@
 #include "cli/digest.h"
 #include "cli/disks.h"
 #include "cli/nets.h"
+#include "cli/inside.h"
 #include "cli/options.h"
 #include "cli/screen.h"
 #include "cli/shares.h"
@@ -27,7 +28,7 @@
 #include "cli/view.h"
 #include "vm/vm.h"
 
-static const char console_default[] = "console=ttyS0";
+static const char console_default[] = "console=ttyS0", console_quiet[] = "console=ttyS0 quiet";
 
 struct run {
 	struct options *o;
@@ -45,6 +46,7 @@ struct run {
 	struct nets nets;
 	struct shares shares;
 	struct debugger debugger;
+	struct inside inside;
 	struct alarm limit;
 	pthread_t thread;
 	bool started;
@@ -86,10 +88,10 @@ static void on_limit(struct alarm *a)
  */
 static int make_cmdline(struct run *r, struct err *e)
 {
-	const char *line = r->o->cmdline;
+	const char *line = r->o->cmdline, *first = r->o->rootfs ? console_quiet : console_default;
 	bool add = r->o->kernel && !cmdline_has(line, "console=") &&
 		   cmdline_is_linux(r->o->kernel);
-	int n = asprintf(&r->cmdline, "%s%s%s", add ? console_default : "", add && *line ? " " : "",
+	int n = asprintf(&r->cmdline, "%s%s%s", add ? first : "", add && *line ? " " : "",
 			 line);
 
 	if (n < 0) {
@@ -141,6 +143,11 @@ static void fill_config(struct run *r)
 		.single_step = o->single_step,
 		.deterministic = o->deterministic,
 	};
+	if (o->rootfs) {
+		r->config.boot.initrd = r->inside.initrd;
+		r->config.boot.ninitrd = ARRAY_SIZE(r->inside.initrd);
+		r->config.no_reboot = true;
+	}
 	if (o->load_at && !r->config.boot.load_random)
 		BUG_ON(load_address(o->load_at, &r->config.boot.load_at));
 	if (o->digest) {
@@ -150,9 +157,17 @@ static void fill_config(struct run *r)
 	}
 }
 
-static int open_all(struct run *r, struct err *e)
+static int open_console(struct run *r, struct err *e)
 {
 	const struct options *o = r->o;
+	bool nobody = o->detach || (o->rootfs && !inside_talks(o));
+
+	return console_open(&r->console, o->serial ? o->serial : nobody ? "null" : NULL, o->console_log, &r->loop, e);
+}
+
+static int open_all(struct run *r, struct err *e)
+{
+	struct options *o = r->o;
 	int rc;
 
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); /* nothing we ever start gains rights */
@@ -162,8 +177,7 @@ static int open_all(struct run *r, struct err *e)
 	if (!rc)
 		rc = ctl_open(&r->ctl, o->name, o->name || o->detach, &r->loop, e);
 	if (!rc)
-		rc = console_open(&r->console, o->serial ? o->serial : o->detach ? "null" : NULL,
-				  o->console_log, &r->loop, e);
+		rc = open_console(r, e);
 	if (!rc)
 		rc = disks_open(&r->disks, o, e);
 	if (!rc)
@@ -171,7 +185,9 @@ static int open_all(struct run *r, struct err *e)
 	if (!rc && o->digest)
 		rc = digest_open(&r->digest, o->digest, e);
 	if (!rc)
-		rc = shares_open(&r->shares, &o->share, 0, e);
+		rc = shares_open(&r->shares, &o->share, o->rootfs ? 2 : 0, e);
+	if (!rc && o->rootfs)
+		rc = inside_open(&r->inside, o, &r->shares, &r->loop, e);
 	if (!rc && r->console.serial.is_terminal)
 		rc = term_open(e);
 	if (!rc)
@@ -189,7 +205,7 @@ static int make_machine(struct run *r, struct err *e)
 		rc = vm_new(&r->config, &r->vm, e);
 	if (!rc)
 		consult(r->o->kernel);
-	if (!rc && vm_engine_note(r->vm)[0])
+	if (!rc && vm_engine_note(r->vm)[0] && !r->o->exec) /* a script reads what a command says */
 		cli_say("%s", vm_engine_note(r->vm));
 	return rc;
 }
@@ -218,6 +234,8 @@ static int start(struct run *r, struct err *e)
 		rc = view_start(&r->console, r->vm, &r->view, e);
 	if (rc)
 		return rc;
+	if (r->o->rootfs)
+		inside_start(&r->inside, r->vm);
 	errno = pthread_create(&r->thread, NULL, machine_main, r);
 	if (errno)
 		return err_sys(e, "cannot start a thread");
@@ -261,6 +279,18 @@ static int status_of(const struct run *r)
 	return CLI_ERROR;
 }
 
+/* With --rootfs the command's status counts. Without one the console may tell what happened. */
+static int rootfs_status(struct run *r, int status)
+{
+	if (inside_status(&r->inside) >= 0)
+		return r->inside.status;
+	if (r->why != VM_QUIT && r->why != VM_TIMEOUT && !inside_talks(r->o))
+		console_show_tail(&r->console);
+	if (r->why != VM_QUIT)
+		inside_missed(&r->inside, r->o);
+	return status ? status : CLI_ERROR;
+}
+
 /* The machine has stopped: what is left of its output, then why. */
 static int finish(struct run *r)
 {
@@ -280,6 +310,8 @@ static int finish(struct run *r)
 	if (r->o->screen && !r->console.failed.text[0])
 		(void)!screen_write(r->vm, r->o->screen, &r->console.failed);
 	status = status_of(r);
+	if (r->o->rootfs)
+		status = rootfs_status(r, status);
 	if (r->why != VM_ERROR && r->console.failed.text[0]) {
 		r->end = r->console.failed;
 		status = CLI_ERROR;
@@ -322,6 +354,7 @@ static int run_machine(struct options *o, int tell)
 	disks_close(&r->disks);
 	nets_close(&r->nets);
 	shares_close(&r->shares);
+	inside_close(&r->inside);
 	console_close(&r->console);
 	ctl_close(&r->ctl);
 	signals_fini(&r->signals);

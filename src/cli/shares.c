@@ -82,21 +82,26 @@ int shares_check(const struct opt_list *specs, struct err *e)
 	return rc;
 }
 
+void shares_take(struct shares *s, struct fs *fs, const char *tag)
+{
+	BUG_ON(s->n == SHARES_MAX);
+	s->at[s->n] = (struct vm_share){ fs, strcpy(s->tag[s->n], tag) };
+	s->n++;
+}
+
 int shares_add(struct shares *s, const char *dir, const char *tag, unsigned flags, struct err *e)
 {
-	struct vm_share *to = &s->at[s->n];
+	struct fs *fs;
 	int rc;
 
-	BUG_ON(s->n == SHARES_MAX);
 	for (unsigned i = 0; i < s->n; i++)
 		if (!strcmp(s->tag[i], tag))
 			return err_set(e, -EINVAL, "two shares have the tag '%s'; give another: --share "
 				       "%s:TAG", tag, dir);
-	rc = fs_open(dir, flags, s->max_fds, &to->fs, e);
-	if (rc)
-		return rc;
-	to->tag = strcpy(s->tag[s->n++], tag);
-	return 0;
+	rc = fs_open(dir, flags, s->max_fds, &fs, e);
+	if (!rc)
+		shares_take(s, fs, tag);
+	return rc;
 }
 
 /* Each file that a guest knows may need a descriptor: take as many as we are allowed to have. */

@@ -24,6 +24,8 @@ MUST_CHECK int shares_open(struct shares *s, const struct opt_list *specs, unsig
 /* shares_add - one more, with flags of fs.h. */
 MUST_CHECK int shares_add(struct shares *s, const char *dir, const char *tag, unsigned flags,
 			  struct err *e);
+/* shares_take - one more that is open already; it is closed with the others. */
+void shares_take(struct shares *s, struct fs *fs, const char *tag);
 void shares_close(struct shares *s);
 
 #endif

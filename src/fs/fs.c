@@ -7,7 +7,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -15,30 +15,13 @@
 
 #define BODY_MAX (FS_VALUE_MAX + 4096) /* what is read of a request, but for the bytes of a WRITE */
 
-enum {
-	NODE = 1 << 0,    /* about the inode in its header, which has to be there */
-	WRITES = 1 << 1,  /* changes the directory */
-	NAME = 1 << 2,    /* its first string is a name in a directory */
-	NAMES = 1 << 3,   /* so are both */
-	QUIET = 1 << 4,   /* gets no reply */
-	LOCKS = 1 << 5,   /* only when locks are the host's */
-};
-
-struct op {
-	const char *name;
-	op_fn *run;
-	u16 fixed;  /* bytes that follow the header at least */
-	u8 strings; /* how many follow those */
-	u8 flags;
-};
-
 /*F:100 What can be asked of a share
  * A row for each request of FUSE that Linux sends. The length of its fixed part, its strings and
  * whether it would write are checked here once, from a copy, before its function sees it.
  * @test every_row_survives_short_requests
  * @test a_read_only_share_refuses_changes
  */
-static const struct op ops[] = {
+const struct op fuse_dir_ops[FUSE_OPS] = {
 	[FUSE_LOOKUP] = { "lookup", fuse_lookup, 0, 1, NODE | NAME },
 	[FUSE_FORGET] = { "forget", fuse_forget, 8, 0, QUIET },
 	[FUSE_GETATTR] = { "getattr", fuse_getattr, 0, 0, NODE },
@@ -196,7 +179,7 @@ static long copy_and_run(struct req *r, const struct op *op, size_t len)
 
 static const struct op *op_find(const struct fs *fs, u32 opcode)
 {
-	const struct op *op = opcode < ARRAY_SIZE(ops) ? &ops[opcode] : NULL;
+	const struct op *op = opcode < FUSE_OPS ? &fs->ops[opcode] : NULL;
 
 	if (!op || !op->run || (op->flags & LOCKS && !(fs->flags & FS_LOCKS)))
 		return NULL;
@@ -261,23 +244,34 @@ static int open_root(struct fs *fs, const char *dir, struct err *e)
 	return rc ? err_in(e, rc, "cannot share '%s'", dir) : 0;
 }
 
-int fs_open(const char *dir, unsigned flags, unsigned max_fds, struct fs **ret, struct err *e)
+static struct fs *new_fs(const struct op *ops, unsigned flags)
 {
 	struct fs *fs = calloc(1, sizeof(*fs));
 	pthread_condattr_t attr;
-	int rc;
 
 	if (!fs)
-		return err_set(e, -ENOMEM, "out of memory");
+		return NULL;
+	fs->ops = ops;
 	fs->flags = flags;
-	fs->max_fds = max_fds < 64 ? 64 : max_fds;
-	fs->uid = geteuid();
-	fs->gid = getegid();
+	fs->proc = fs->cancel = -1;
 	pthread_mutex_init(&fs->lock, NULL);
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	pthread_cond_init(&fs->unlocked, &attr);
 	pthread_condattr_destroy(&attr);
+	return fs;
+}
+
+int fs_open(const char *dir, unsigned flags, unsigned max_fds, struct fs **ret, struct err *e)
+{
+	struct fs *fs = new_fs(fuse_dir_ops, flags);
+	int rc;
+
+	if (!fs)
+		return err_set(e, -ENOMEM, "out of memory");
+	fs->max_fds = max_fds < 64 ? 64 : max_fds;
+	fs->uid = geteuid();
+	fs->gid = getegid();
 	rc = open_root(fs, dir, e);
 	if (rc)
 		fs_close(fs);
@@ -286,12 +280,45 @@ int fs_open(const char *dir, unsigned flags, unsigned max_fds, struct fs **ret, 
 	return rc;
 }
 
+int fs_open_files(const struct fs_file *file, unsigned n, struct fs **ret, struct err *e)
+{
+	struct fs *fs = new_fs(fuse_file_ops, 0);
+
+	if (!fs)
+		return err_set(e, -ENOMEM, "out of memory");
+	fs->file = file;
+	fs->nfiles = n;
+	fs->cancel = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (fs->cancel < 0) {
+		fs_close(fs);
+		return err_sys(e, "cannot make an event file");
+	}
+	*ret = fs;
+	return 0;
+}
+
+void fs_cancel(struct fs *fs)
+{
+	static const u64 one = 1;
+
+	pthread_mutex_lock(&fs->lock);
+	fs->cancelled = true;
+	pthread_cond_broadcast(&fs->unlocked);
+	if (fs->cancel >= 0 && write(fs->cancel, &one, sizeof(one)) < 0)
+		LOG(fs, DEBUG, "cancelled already"); /* 2^64 - 2 times */
+	pthread_mutex_unlock(&fs->lock);
+}
+
 void fs_reset(struct fs *fs)
 {
+	u64 n;
+
 	handle_release_all(fs);
 	inode_forget_all(fs);
 	pthread_mutex_lock(&fs->lock);
 	fs->cancelled = false;
+	if (fs->cancel >= 0 && read(fs->cancel, &n, sizeof(n)) < 0)
+		n = 0; /* nothing was cancelled */
 	pthread_mutex_unlock(&fs->lock);
 }
 
@@ -305,6 +332,8 @@ void fs_close(struct fs *fs)
 	free(fs->root);
 	if (fs->proc >= 0)
 		close(fs->proc);
+	if (fs->cancel >= 0)
+		close(fs->cancel);
 	free(fs->hash);
 	slots_fini(&fs->inodes);
 	slots_fini(&fs->handles);

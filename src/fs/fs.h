@@ -28,6 +28,21 @@ enum {
  */
 MUST_CHECK int fs_open(const char *dir, unsigned flags, unsigned max_fds, struct fs **ret,
 		       struct err *e);
+
+struct fs_file {
+	const char *name;
+	int fd; /* not closed by us */
+};
+
+/*
+ * fs_open_files - share files that are open already: a read or write of the guest's is one of the
+ * descriptor's, wherever it stands, and waits until it can be done. This is how programs on both
+ * sides talk.
+ *   file   must live as long as the share
+ */
+MUST_CHECK int fs_open_files(const struct fs_file *file, unsigned n, struct fs **ret,
+			     struct err *e);
+
 void fs_close(struct fs *fs); /* no request may be under way; NULL is fine */
 
 /* fs_cancel - requests that wait come back now, and none waits until fs_reset(). Any thread. */

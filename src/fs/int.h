@@ -56,7 +56,11 @@ struct handle {
 struct waiter; /* a request that waits for a lock, see lock.c */
 
 struct fs {
+	const struct op *ops;
 	unsigned flags;
+	const struct fs_file *file; /* files that were open before; a directory of the host's else */
+	unsigned nfiles;
+	int cancel; /* readable while cancelled; -1 for a directory */
 	int proc; /* /proc/self/fd: how a file is opened anew, whatever became of its name */
 	unsigned uid, gid; /* ours: the guest's root */
 	pthread_mutex_t lock; /* of all below */
@@ -148,6 +152,28 @@ void lock_woken(struct fs *fs); /* a lock may be free now */
 
 /* One function for each request there is: bytes of reply behind its header, or -errno. */
 typedef long op_fn(struct req *r);
+
+enum {
+	NODE = 1 << 0,    /* about the inode in its header, which has to be there */
+	WRITES = 1 << 1,  /* changes the directory */
+	NAME = 1 << 2,    /* its first string is a name in a directory */
+	NAMES = 1 << 3,   /* so are both */
+	QUIET = 1 << 4,   /* gets no reply */
+	LOCKS = 1 << 5,   /* only when locks are the host's */
+};
+
+struct op {
+	const char *name;
+	op_fn *run;
+	u16 fixed;  /* bytes that follow the header at least */
+	u8 strings; /* how many follow those */
+	u8 flags;
+};
+
+#define FUSE_OPS (FUSE_SYNCFS + 1)
+
+extern const struct op fuse_dir_ops[FUSE_OPS], fuse_file_ops[FUSE_OPS];
+
 op_fn fuse_init, fuse_destroy, fuse_lookup, fuse_forget, fuse_batch_forget, fuse_getattr,
 	fuse_setattr, fuse_readlink, fuse_symlink, fuse_mknod, fuse_mkdir, fuse_unlink,
 	fuse_rmdir, fuse_rename, fuse_rename2, fuse_link, fuse_create, fuse_open, fuse_read,

@@ -276,11 +276,3 @@ long fuse_interrupt(struct req *r)
 	pthread_mutex_unlock(&r->fs->lock);
 	return 0;
 }
-
-void fs_cancel(struct fs *fs)
-{
-	pthread_mutex_lock(&fs->lock);
-	fs->cancelled = true;
-	pthread_cond_broadcast(&fs->unlocked);
-	pthread_mutex_unlock(&fs->lock);
-}

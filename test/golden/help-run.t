@@ -49,6 +49,10 @@ Options:
                             TAG /mnt' (TAG: its name); ':locks' too
   --vsock PATH              sockets between guest and host, at PATH and
                             PATH_port as Firecracker has them
+  --rootfs DIR              boot Linux with a directory as its root; what the
+                            guest writes there is not kept
+  --exec COMMAND            with --rootfs: run a shell command there instead of
+                            a shell; its exit status is ours
   --no-reboot               end when the guest reboots
   --on-triple-fault stop|reset
                             what a triple fault does (default stop)
