@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "cli/breakin.h"
 #include "cli/cli.h"
 #include "cli/ctl.h"
 #include "cli/keys.h"
@@ -14,6 +15,7 @@ struct attach {
 	const char *name;
 	int fd;
 	struct keys keys;
+	struct breakin breakin;
 	bool terminal, input_ended, done;
 };
 
@@ -30,6 +32,22 @@ static void request(struct attach *a, const char *what)
 		close(fd);
 }
 
+static void debug(struct attach *a)
+{
+	char reply[CTL_REPLY_MAX];
+	struct err e;
+	int fd = -1;
+
+	if (a->breakin.prompt)
+		prompt_interrupt(a->breakin.fd);
+	else
+		fd = ctl_dial(a->name, &e);
+	if (!a->breakin.prompt && (fd < 0 || ctl_ask(fd, "debug", reply, &e)))
+		cli_say("%s", e.text);
+	else
+		breakin_enter(&a->breakin, fd);
+}
+
 static void act(struct attach *a, enum key key)
 {
 	switch (key) {
@@ -44,6 +62,9 @@ static void act(struct attach *a, enum key key)
 		break;
 	case KEY_BREAK:
 		request(a, "break");
+		break;
+	case KEY_DEBUG:
+		debug(a);
 		break;
 	case KEY_HELP:
 		keys_show(&a->keys);
@@ -121,11 +142,14 @@ static int converse(struct attach *a, struct err *e)
 	int rc = 0;
 
 	while (!a->done && !rc) {
-		struct pollfd p[2] = { { a->fd, POLLIN, 0 },
-				       { a->input_ended ? -1 : STDIN_FILENO, POLLIN, 0 } };
+		struct pollfd p[3] = { { a->fd, POLLIN, 0 },
+				       { a->input_ended ? -1 : STDIN_FILENO, POLLIN, 0 },
+				       { a->breakin.fd, POLLIN, 0 } };
 
-		if (poll(p, 2, -1) < 0)
+		if (poll(p, 3, -1) < 0)
 			continue;
+		if (p[2].revents)
+			breakin_enter(&a->breakin, -1);
 		if (p[0].revents)
 			rc = show_output(a, e);
 		if (!rc && !a->done && p[1].revents)
@@ -142,7 +166,8 @@ static int converse(struct attach *a, struct err *e)
  */
 int cmd_attach(int argc, char **argv)
 {
-	struct attach a = { .fd = -1, .keys = { .viewer = true } };
+	struct attach a = { .fd = -1, .keys = { .viewer = true },
+			    .breakin = { .fd = -1 } };
 	char reply[CTL_REPLY_MAX];
 	struct err e;
 	int rc;
@@ -163,6 +188,7 @@ int cmd_attach(int argc, char **argv)
 	}
 	if (!rc)
 		rc = converse(&a, &e);
+	breakin_close(&a.breakin);
 	term_done();
 	if (a.fd >= 0)
 		close(a.fd);

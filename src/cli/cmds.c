@@ -33,9 +33,9 @@ static const char attach_more[] =
 	"typed into the guest, and output goes on until the machine ends.\n";
 
 static const char debug_more[] =
-	"WHERE is the socket of a machine that was started with --debug-socket, or a file that a crash\n"
-	"left. COMMANDs are given one by one; without any there is a prompt, where 'help' lists what it\n"
-	"knows. The machine stands still while the prompt waits; Ctrl-C stops it when it runs.\n";
+	"WHERE is the name of a machine that runs, the socket of one that was started with\n"
+	"--debug-socket, or a file that a crash left. COMMANDs are given one by one; without any there\n"
+	"is a prompt, where 'help' lists what it knows. The machine stands still while the prompt waits; Ctrl-C stops it when it runs.\n";
 
 static const char doctor_more[] =
 	"FILE is a kernel: ELF of any kind, a bzImage (what is inside is examined too), or raw bytes.\n"

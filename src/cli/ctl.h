@@ -8,6 +8,7 @@
 #include "cli/loop.h"
 #include "cli/options.h"
 #include "cli/viewers.h"
+#include "dbg/dbg.h"
 #include "vm/vm.h"
 
 #define CTL_NAME_MAX 40
@@ -60,6 +61,7 @@ struct ctl {
 	const struct options *o;
 	struct vm *vm;
 	struct viewers *viewers;
+	struct dbg *dbg;
 	u64 since_ns; /* CLOCK_MONOTONIC */
 	bool paused;
 	struct source listen;

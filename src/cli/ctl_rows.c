@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <unistd.h>
 
+#include "cli/cli.h"
 #include "cli/ctl.h"
 #include "cli/json.h"
 
@@ -112,6 +113,21 @@ static int req_attach(struct ctl_call *c, struct err *e)
 	return 0;
 }
 
+static void admit(struct ctl *t, int fd)
+{
+	struct err e;
+
+	if (dbg_admit(t->dbg, fd, &e))
+		cli_say("%s", e.text);
+}
+
+static int req_debug(struct ctl_call *c, struct err *e)
+{
+	(void)e;
+	c->conn->then = admit;
+	return 0;
+}
+
 static int req_help(struct ctl_call *c, struct err *e)
 {
 	(void)e;
@@ -137,6 +153,7 @@ const struct ctl_row ctl_rows[] = {
 	{ "break", "", "send a break on the serial line", req_break, 0, 0 },
 	{ "stats", "", "the counters", req_stats, 0, 0 },
 	{ "attach", "", "the console: bytes in both directions from here on", req_attach, 0, 0 },
+	{ "debug", "", "the debugger: its session from here on", req_debug, 0, 0 },
 	{ "help", "", "the requests", req_help, 0, 0 },
 	{ 0 },
 };

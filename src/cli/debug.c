@@ -6,12 +6,11 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
-#include <unistd.h>
 
+#include "base/unix.h"
 #include "cli/cli.h"
+#include "cli/ctl.h"
 #include "cli/prompt.h"
 #include "dbg/dbg.h"
 
@@ -29,71 +28,46 @@ const struct opt debug_opts[] = {
 	{ 0 },
 };
 
-/* A session in this process: the debugger's side runs on a thread. */
-struct local {
-	struct dbg *dbg;
-	pthread_t thread;
-	int fd;
-};
-
-static void *local_main(void *arg)
-{
-	struct local *l = arg;
-
-	dbg_serve(l->dbg, l->fd);
-	return NULL;
-}
-
-static int local_open(struct local *l, const char *path, const struct debug_options *o, int *ret,
-		      struct err *e)
+/* A file: the debugger is in this process. */
+static int open_file(struct dbg **dbg, const char *path, const struct debug_options *o, int *ret,
+		     struct err *e)
 {
 	const struct dbg_config c = { .core = path, .kernel = { .symbols = o->symbols },
 				      .crash = { .dir = o->crash_dir } };
-	int pair[2], rc = dbg_new(&c, &l->dbg, e);
+	int rc = dbg_new(&c, dbg, e);
 
-	if (rc)
-		return rc;
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
-		return err_sys(e, "cannot make a socket");
-	l->fd = pair[0];
-	*ret = pair[1];
-	if (pthread_create(&l->thread, NULL, local_main, l))
-		return err_set(e, -EAGAIN, "cannot start a thread");
-	return 0;
+	return rc ? rc : dbg_session(*dbg, ret, e);
 }
 
-static int connect_to(const char *path, int *ret, struct err *e)
+static int open_socket(const char *path, int *ret, struct err *e)
 {
-	struct sockaddr_un un = { .sun_family = AF_UNIX };
-	int fd;
-
-	if (strlen(path) >= sizeof(un.sun_path))
-		return err_set(e, -EINVAL, "the path '%s' is too long for a socket", path);
-	strcpy(un.sun_path, path);
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return err_sys(e, "cannot make a socket");
-	if (connect(fd, (const struct sockaddr *)&un, sizeof(un)) < 0) {
-		int rc = err_sys(e, "cannot reach a machine at '%s'", path);
-
-		close(fd);
-		return rc;
-	}
-	*ret = fd;
-	return 0;
+	*ret = unix_connect(path);
+	if (*ret >= 0)
+		return 0;
+	errno = -*ret;
+	return err_sys(e, "cannot reach a machine at '%s'", path);
 }
 
-/* A machine's socket, or a file that a crash left. */
-static int open_any(struct local *l, const char *where, const struct debug_options *o, int *ret,
+static int open_machine(const char *name, int *ret, struct err *e)
+{
+	char reply[CTL_REPLY_MAX];
+
+	*ret = ctl_dial(name, e);
+	return *ret < 0 ? *ret : ctl_ask(*ret, "debug", reply, e);
+}
+
+/* A socket, a file that a crash left, or a machine's name. */
+static int open_any(struct dbg **dbg, const char *where, const struct debug_options *o, int *ret,
 		    struct err *e)
 {
 	struct stat st;
 
 	if (!strncmp(where, "unix:", 5))
-		return connect_to(where + 5, ret, e);
+		return open_socket(where + 5, ret, e);
 	if (stat(where, &st) < 0)
-		return err_sys(e, "'%s' is neither a machine nor a file", where);
-	return S_ISSOCK(st.st_mode) ? connect_to(where, ret, e) : local_open(l, where, o, ret, e);
+		return strchr(where, '/') ? err_sys(e, "cannot open '%s'", where)
+					  : open_machine(where, ret, e);
+	return S_ISSOCK(st.st_mode) ? open_socket(where, ret, e) : open_file(dbg, where, o, ret, e);
 }
 
 /* Ctrl-C is for the machine. */
@@ -134,10 +108,10 @@ static void talk(struct prompt *p, int fd)
 
 static int debug(const char *where, char **lines, unsigned n, const struct debug_options *o)
 {
-	struct local l = { .fd = -1 };
+	struct dbg *dbg = NULL;
 	struct prompt *p = NULL;
 	struct err e;
-	int fd = -1, rc = open_any(&l, where, o, &fd, &e);
+	int fd = -1, rc = open_any(&dbg, where, o, &fd, &e);
 
 	if (!rc)
 		rc = prompt_new(fd, lines, n, !n, &p, &e);
@@ -146,9 +120,7 @@ static int debug(const char *where, char **lines, unsigned n, const struct debug
 	else
 		cli_error("debug", &e);
 	prompt_free(p);
-	if (l.fd >= 0)
-		pthread_join(l.thread, NULL);
-	dbg_free(l.dbg);
+	dbg_free(dbg);
 	return rc ? CLI_ERROR : cli_flush();
 }
 

@@ -2,6 +2,7 @@
 #include "cli/debugger.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -75,8 +76,47 @@ int debugger_start(struct debugger *d, const struct options *o, struct vm *vm, s
 	return rc;
 }
 
+static void talk(struct debugger *d, int fd)
+{
+	breakin_enter(&d->breakin, fd);
+	d->source.fd = d->breakin.fd;
+}
+
+/* The machine stopped: at a breakpoint, or because of an event. */
+static void on_session(struct source *s, short events)
+{
+	(void)events;
+	talk(container_of(s, struct debugger, source), -1);
+}
+
+static void on_key(void *ctx)
+{
+	struct debugger *d = ctx;
+	struct err e;
+	int fd = -1;
+
+	if (d->breakin.prompt) {
+		prompt_interrupt(d->breakin.fd);
+		talk(d, -1);
+	} else if (dbg_session(d->dbg, &fd, &e)) {
+		cli_say("%s", e.text);
+	} else {
+		talk(d, fd);
+	}
+}
+
+void debugger_at_console(struct debugger *d, struct input *in, struct loop *l)
+{
+	in->debug = on_key;
+	in->debug_ctx = d;
+	d->breakin.fd = -1;
+	d->source = (struct source){ -1, POLLIN, on_session };
+	loop_add(l, &d->source);
+}
+
 void debugger_close(struct debugger *d)
 {
+	breakin_close(&d->breakin);
 	dbg_free(d->dbg);
 	free(d->about);
 	*d = (struct debugger){ 0 };

@@ -32,6 +32,10 @@ static void act(struct input *in, enum key key)
 	case KEY_BREAK:
 		vm_serial_break(in->vm, 0);
 		break;
+	case KEY_DEBUG:
+		if (in->debug)
+			in->debug(in->debug_ctx);
+		break;
 	case KEY_HELP:
 		keys_show(&in->keys);
 		break;

@@ -22,6 +22,8 @@ struct input {
 	bool types;            /* keys of the keyboard, not bytes of the serial port */
 	struct alarm slow;     /* the guest reads no keys: try again */
 	unsigned ends_typed;
+	void (*debug)(void *ctx); /* the debugger is wanted; NULL: there is none */
+	void *debug_ctx;
 	u64 output_ns;         /* when the guest last printed; CLOCK_MONOTONIC */
 };
 

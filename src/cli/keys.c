@@ -8,6 +8,7 @@ const struct key_row key_rows[] = {
 	{ 'd', KEY_DETACH, true, "Ctrl-A d", "detach: leave the machine running" },
 	{ 'p', KEY_POWER, false, "Ctrl-A p", "press the power button" },
 	{ 'b', KEY_BREAK, false, "Ctrl-A b", "send a break (the next key is Linux's magic SysRq)" },
+	{ 'c', KEY_DEBUG, false, "Ctrl-A c", "the debugger's prompt; 'continue' comes back here" },
 	{ 'h', KEY_HELP, false, "Ctrl-A h", "show this" },
 	{ KEY_PREFIX, KEY_GUEST, false, "Ctrl-A Ctrl-A", "send Ctrl-A to the guest" },
 	{ 0, KEY_NOTHING, false, NULL, NULL },

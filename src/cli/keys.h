@@ -6,7 +6,7 @@
 
 #define KEY_PREFIX 0x01 /* Ctrl-A */
 
-enum key { KEY_NOTHING, KEY_GUEST, KEY_QUIT, KEY_POWER, KEY_BREAK, KEY_DETACH, KEY_HELP };
+enum key { KEY_NOTHING, KEY_GUEST, KEY_QUIT, KEY_POWER, KEY_BREAK, KEY_DEBUG, KEY_DETACH, KEY_HELP };
 
 /* What a key after Ctrl-A does. */
 struct key_row {

@@ -3,6 +3,7 @@
 #include "cli/prompt.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <histedit.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -156,6 +157,7 @@ int prompt_new(int fd, char *const *lines, unsigned nlines, bool more, struct pr
 	p->lines = lines;
 	p->nlines = nlines;
 	p->more = more;
+	fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK);
 	p->in = fdopen(fd, "r");
 	if (!p->in)
 		rc = err_sys(e, "cannot read from the debugger");

@@ -228,7 +228,9 @@ static int start(struct run *r, struct err *e)
 		r->limit.at_ns = loop_now() + r->o->timeout_ns;
 	loop_add_alarm(&r->loop, &r->limit);
 	console_start(&r->console, r->vm);
+	r->ctl.dbg = r->debugger.dbg;
 	ctl_start(&r->ctl, r->o, r->vm, &r->console.viewers);
+	debugger_at_console(&r->debugger, &r->console.input, &r->loop);
 	r->console.input.types = r->o->display == DISPLAY_SCREEN;
 	if (r->o->display == DISPLAY_SCREEN)
 		rc = view_start(&r->console, r->vm, &r->view, e);

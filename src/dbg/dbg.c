@@ -94,6 +94,7 @@ int dbg_new(const struct dbg_config *c, struct dbg **ret, struct err *e)
 		return err_set(e, -ENOMEM, "out of memory");
 	d->c = *c;
 	pthread_mutex_init(&d->lock, NULL);
+	pthread_mutex_init(&d->doors_lock, NULL);
 	pthread_cond_init(&d->changed, NULL);
 	out_text_init(&d->capture.text, CAPTURE_MAX);
 	rc = scripts_make(d, c, e);
@@ -134,5 +135,6 @@ void dbg_free(struct dbg *d)
 	free(d->capture.text.at);
 	pthread_cond_destroy(&d->changed);
 	pthread_mutex_destroy(&d->lock);
+	pthread_mutex_destroy(&d->doors_lock);
 	free(d);
 }

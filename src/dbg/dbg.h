@@ -49,6 +49,12 @@ MUST_CHECK int dbg_prompt(struct dbg *d, const char *where, struct err *e);
  */
 void dbg_serve(struct dbg *d, int fd);
 
+/* dbg_admit - dbg_serve() on a thread of its own; fd is taken over in any case. Any thread. */
+MUST_CHECK int dbg_admit(struct dbg *d, int fd, struct err *e);
+
+/* dbg_session - dbg_admit() on one end of a new pair of sockets; ret is the other. */
+MUST_CHECK int dbg_session(struct dbg *d, int *ret, struct err *e);
+
 /* dbg_command - run one line, its output to o; false: it made no sense or failed, and said so. */
 bool dbg_command(struct dbg *d, const char *line, struct out *o);
 

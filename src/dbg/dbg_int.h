@@ -84,6 +84,7 @@ struct dbg {
 	bool textdump; /* `textdump set`: the event's script ends with a dump */
 	char reason[200]; /* of the last event */
 	unsigned reason_cpu;
+	pthread_mutex_t doors_lock;
 	struct door *doors;
 };
 
@@ -156,6 +157,7 @@ struct door {
 	pthread_t thread;
 	int fd, end; /* end: eventfd, readable when the door closes */
 	atomic_int peer; /* who is served, -1 nobody */
+	atomic_bool closing, done; /* done: its thread has ended by itself */
 	char path[108];
 };
 int door_open(struct dbg *d, const char *where, void (*serve)(struct dbg *d, int fd),
