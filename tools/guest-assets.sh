@@ -4,6 +4,7 @@
 #     kernel         vmlinuz of Debian's linux-image-FLAVOUR: amd64 (default), cloud-amd64, rt-amd64
 #     vmlinux        the ELF file inside it
 #     root           the whole package, unpacked (modules are in its lib/modules)
+#     headers        what modules for that kernel are built with: a folder for make -C
 #     shell          an initial RAM disk with busybox and a shell (made here, no network)
 #     modules        an initial RAM disk with drivers for disks, networks and shares, to be given
 #                    behind shell; modprobe finds them
@@ -113,6 +114,30 @@ file() {
 	echo "$at/$2"
 }
 
+# The packages' Makefiles name /usr/src; nothing is installed there, so they are told where they are.
+headers() {
+	need_kernel "$1"
+	version=$(cat "$cache/$1/version")
+	dir=$cache/$1/headers
+	if [ ! -d "$dir" ]; then
+		name=linux-headers-$version
+		say "fetching Debian's $name (not installing it)"
+		rm -rf "$dir.new"
+		mkdir -p "$dir.new"
+		others=$(apt-cache depends "$name" | awk '/Depends: linux-(headers|kbuild)-/ { print $2 }')
+		# shellcheck disable=SC2086
+		(cd "$dir.new" && apt-get -q -o APT::Sandbox::User=root download "$name" $others >&2) ||
+			die "cannot fetch $name"
+		for deb in "$dir.new"/*.deb; do
+			dpkg-deb -x "$deb" "$dir.new"
+			rm "$deb"
+		done
+		sed -i "s,/usr/src/,$dir/usr/src/," "$dir.new/usr/src/$name/Makefile"
+		mv "$dir.new" "$dir"
+	fi
+	echo "$dir/usr/src/linux-headers-$version"
+}
+
 # Debian's tools make the disk in a throw-away Debian, so that nothing is installed here.
 debian_initrd() {
 	need_kernel amd64
@@ -204,7 +229,7 @@ exec 9>"$cache/lock"
 flock 9
 [ -z "$refresh" ] || fetch "$flavour"
 case $what in
-kernel | vmlinux | root | modules) $what "$flavour" ;;
+kernel | vmlinux | root | headers | modules) $what "$flavour" ;;
 shell | initrd) shell ;;
 file) file "${2:?which package?}" "${3:?which file?}" ;;
 debian-initrd) debian_initrd ;;

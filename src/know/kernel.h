@@ -28,6 +28,8 @@
 	X(task_on_cpu, "task_struct", "on_cpu")    \
 	X(task_thread_node, "task_struct", "thread_node") \
 	X(task_signal, "task_struct", "signal")    \
+	X(task_worker, "task_struct", "worker_private") \
+	X(kthread_name, "kthread", "full_name")    \
 	X(task_nsproxy, "task_struct", "nsproxy")  \
 	X(signal_threads, "signal_struct", "thread_head") \
 	X(thread_sp, "thread_struct", "sp")        \

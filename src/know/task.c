@@ -10,6 +10,8 @@
 #define CPUS_MAX 8192
 #define ARGS_MAX 2048
 #define STATE_IDLE 0x402    /* TASK_UNINTERRUPTIBLE | TASK_NOLOAD */
+#define PF_WQ_WORKER 0x20
+#define PF_KTHREAD 0x00200000
 #define STATE_RTLOCK 0x1000
 
 static char state_char(u32 state, u32 exit_state)
@@ -166,6 +168,19 @@ int task_cpu(struct kernel *k, const struct task *t)
 	return -1;
 }
 
+/* A kernel thread's name may be longer than what a task has room for; ps shows all of it. */
+static void thread_name(struct kernel *k, const struct task *t, char *ret, size_t len)
+{
+	u64 thread, at;
+	char name[64];
+
+	if ((t->flags & (PF_KTHREAD | PF_WQ_WORKER)) != PF_KTHREAD ||
+	    !k_ptr(k, t->at, k->lay.task_worker, &thread) || !thread ||
+	    !k_ptr(k, thread, k->lay.kthread_name, &at) || !at || !k_text(k, at, name, sizeof(name)))
+		snprintf(name, sizeof(name), "%s", t->comm);
+	snprintf(ret, len, "[%s]", name);
+}
+
 /* A process's command line lies in its own memory, and the process may have written anything. */
 void task_args(struct kernel *k, const struct task *t, char *ret, size_t len)
 {
@@ -174,7 +189,7 @@ void task_args(struct kernel *k, const struct task *t, char *ret, size_t len)
 	u64 pgd, at, end;
 	size_t n = 0;
 
-	snprintf(ret, len, "[%s]", t->comm);
+	thread_name(k, t, ret, len);
 	if (!t->mm || !k_ptr(k, t->mm, k->lay.mm_pgd, &pgd) ||
 	    !k_ptr(k, t->mm, k->lay.mm_arg_start, &at) || !k_ptr(k, t->mm, k->lay.mm_arg_end, &end) ||
 	    end <= at || !space_walk(k->t, &k->space, pgd, &tr))
@@ -188,5 +203,5 @@ void task_args(struct kernel *k, const struct task *t, char *ret, size_t len)
 		n--;
 	ret[n] = 0;
 	if (!n)
-		snprintf(ret, len, "[%s]", t->comm);
+		thread_name(k, t, ret, len);
 }
