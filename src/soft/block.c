@@ -133,6 +133,31 @@ static bool goes_on(const struct tr *t, const struct dinsn *d, unsigned *sides)
 	       t->n < insn_limit(t) && (*sides)++ < SIDE_EXITS;
 }
 
+#define LOOP_COPIES 4
+#define LOOP_INSNS 48
+
+/*E:130 Loops stand several times
+ * A block that ends with a conditional jump to its own start is a loop. Its body is repeated, so that
+ * what one turn needs is paid for several: the poll, the parked registers, and the checks of an
+ * array's elements, which lie beside each other and share one. Between two turns there is only the
+ * way out, taken when the condition does not hold.
+ */
+static void repeat_loop(struct tr *t)
+{
+	struct dinsn *last = &t->in[t->n - 1];
+	unsigned body = t->n;
+
+	if (last->action != A_JCC || last->target != t->b->pc || t->b->crosses ||
+	    !(t->mode & M_CODE64) || (t->mode & M_NOMERGE) || insn_limit(t) == 1)
+		return;
+	for (unsigned i = 1; i < LOOP_COPIES && t->n + body <= LOOP_INSNS; i++) {
+		t->in[t->n - 1].again = true;
+		__builtin_memcpy(&t->in[t->n], t->in, body * sizeof(t->in[0]));
+		t->n += body;
+		t->in[t->n - 1].again = false;
+	}
+}
+
 /* Decode the block's instructions. */
 static enum step decode_block(struct tr *t, const u8 *bytes, unsigned room)
 {
@@ -170,6 +195,7 @@ static enum step decode_block(struct tr *t, const u8 *bytes, unsigned room)
 		if (t->b->crosses || (decode_ends_block(d) && !goes_on(t, d, &sides)))
 			break;
 	}
+	repeat_loop(t);
 	t->b->len = (u16)(pc - t->b->pc);
 	t->b->n = (u8)t->n;
 	return STEP_NEXT;

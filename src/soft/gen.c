@@ -150,7 +150,7 @@ void gen_side(struct tr *t)
 
 	regs_canonical(t);
 	gen_give_back(t, t->n - t->now - 1);
-	go(t, d->target, t->mode & M_KEPT, false);
+	go(t, d->again ? d->in.pc + d->in.len : d->target, t->mode & M_KEPT, false);
 }
 
 void gen_give_back(struct tr *t, unsigned n)
@@ -423,7 +423,7 @@ static void gen_jcc(struct tr *t, const struct dinsn *d)
 	u32 taken;
 
 	if (t->now != t->n - 1) { /* the block goes on; the way out is made with the stubs */
-		mem_side(t, emit_jcc(&t->e, d->cc, 0));
+		mem_side(t, emit_jcc(&t->e, d->again ? d->cc ^ 1 : d->cc, 0));
 		return;
 	}
 	regs_canonical(t);

@@ -39,6 +39,7 @@ struct dinsn {
 	u64 target;           /* of a direct branch */
 	u8 vsib;              /* vector register that indexes memory, or GPR_NONE */
 	u8 cc;                /* condition of a jcc */
+	bool again;           /* a jcc to the block's start behind which the loop's body stands once more */
 	u16 gpr_in, gpr_out;  /* guest registers: bit masks */
 	u16 flags_use, flags_kill; /* FL_ARITH bits */
 	const struct insn_row *row;
