@@ -82,9 +82,8 @@ int cache_init(struct soft *so, struct err *e)
 	so->npages = top >> GUEST_PAGE_SHIFT;
 	so->page = reserve(so->npages * sizeof(*so->page));
 	so->code_pages = reserve(so->npages * sizeof(*so->code_pages));
-	if (so->en.config.ncpus > 1)
-		so->writers = reserve(so->npages * sizeof(*so->writers));
-	if (!so->page || !so->code_pages || (so->en.config.ncpus > 1 && !so->writers))
+	so->writers = reserve(so->npages * sizeof(*so->writers));
+	if (!so->page || !so->code_pages || !so->writers)
 		return err_set(e, -12, "out of memory for the translator's page table");
 	return 0;
 }

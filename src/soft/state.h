@@ -287,7 +287,7 @@ struct soft {
 	struct code_page **page; /* by RAM page number; NULL: never code there */
 	struct code_page *code_pages; /* their storage, one for each RAM page at most */
 	u64 ncode_pages;
-	u64 *writers;  /* by RAM page number: bit c, vCPU c may have a write tag. NULL: one vCPU */
+	u64 *writers;  /* by RAM page number: bit c, vCPU c may have a write tag */
 	struct soft_vcpu *stopper; /* who has stopped the world */
 	u64 smc, drops; /* blocks dropped because written, regions dropped because full */
 	u64 npages;

@@ -131,12 +131,15 @@ void world_go(struct soft_vcpu *s)
 
 /* ---- pages that become code ---- */
 
-/* Locked. The tickets of those asked are in s->asked_ticket. */
+/* Locked. The tickets of the others that are asked are in s->asked_ticket. */
 static u64 ask_writers(struct soft_vcpu *s, u64 pfn, u64 host)
 {
 	struct soft *so = s->soft;
-	u64 others = __atomic_load_n(&so->writers[pfn], __ATOMIC_SEQ_CST) & ~(1ull << s->v.index);
+	u64 all = __atomic_load_n(&so->writers[pfn], __ATOMIC_SEQ_CST);
+	u64 self = 1ull << s->v.index, others = all & ~self;
 
+	if (all & self)
+		tlb_protect(s, host);
 	for (u64 left = others; left; left &= left - 1) {
 		struct soft_vcpu *c = so->vcpu[__builtin_ctzll(left)];
 
@@ -147,7 +150,7 @@ static u64 ask_writers(struct soft_vcpu *s, u64 pfn, u64 host)
 		s->asked_ticket[c->v.index] = ++c->ticket;
 		ask(c);
 	}
-	__atomic_fetch_and(&so->writers[pfn], ~others, __ATOMIC_SEQ_CST);
+	__atomic_fetch_and(&so->writers[pfn], ~all, __ATOMIC_SEQ_CST);
 	return others;
 }
 
@@ -167,9 +170,7 @@ void code_page_claim(struct soft_vcpu *s, u64 pfn)
 	spin_lock(&so->claim_lock); /* one at a time: whoever finds it claimed finds it without writers */
 	spin_lock(&so->lock);
 	p = code_page_mark(so, pfn);
-	tlb_protect(s, host);
-	if (so->writers)
-		others = ask_writers(s, pfn, host);
+	others = ask_writers(s, pfn, host);
 	spin_unlock(&so->lock);
 	for (; others; others &= others - 1) {
 		struct soft_vcpu *c = so->vcpu[__builtin_ctzll(others)];

@@ -229,11 +229,8 @@ void tlb_protect_all(struct soft_vcpu *s)
 /* Said before code_at() is asked: see code_page_claim(). */
 static void note_writer(struct soft_vcpu *s, gpa_t at)
 {
-	u64 *w = s->soft->writers, bit = 1ull << s->v.index;
+	u64 *w = &s->soft->writers[at.at >> GUEST_PAGE_SHIFT], bit = 1ull << s->v.index;
 
-	if (!w)
-		return;
-	w += at.at >> GUEST_PAGE_SHIFT;
 	if (!(__atomic_load_n(w, __ATOMIC_SEQ_CST) & bit))
 		__atomic_fetch_or(w, bit, __ATOMIC_SEQ_CST);
 }
