@@ -76,7 +76,8 @@ long fs_reply(struct req *r, size_t at, const void *buf, size_t len)
 
 /*
  * What we can do, of what the guest can. Its page cache writes through, so that others see at once
- * what it wrote; what others write it sees when the attributes it has are a second old.
+ * what it wrote; what others write it sees when the attributes it has are a second old, or at once
+ * with FS_LOCKS.
  */
 static u32 agree(const struct fs *fs, u32 offered)
 {

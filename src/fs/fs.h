@@ -12,7 +12,8 @@ struct fs;
 enum {
 	FS_READONLY = 1 << 0,
 	FS_STILL = 1 << 1, /* nobody changes the directory meanwhile: the guest may cache all it saw */
-	FS_LOCKS = 1 << 2, /* file locks are the host's, so that they hold between guests too */
+	FS_LOCKS = 1 << 2, /* others change files at the same time: locks are the host's, so that they
+			    * hold between guests too, and no attribute is taken to be known */
 };
 
 /*

@@ -421,5 +421,5 @@ int inode_open(struct fs *fs, const struct inode *i, int flags)
 
 unsigned attr_valid(const struct fs *fs)
 {
-	return fs->flags & FS_STILL ? FOREVER : 1;
+	return fs->flags & FS_STILL ? FOREVER : fs->flags & FS_LOCKS ? 0 : 1;
 }

@@ -9,7 +9,8 @@
 
 #include "fs/int.h"
 
-#define LOOK_NS 100000000 /* how often to look whether somebody on the host unlocked */
+#define LOOK_NS 1000000 /* after so long look whether somebody on the host unlocked, then later */
+#define LOOK_MAX_NS 100000000
 #define WAITERS_MAX 32    /* each is a thread that does nothing else */
 
 /* A process of the guest: its own open file, since the host's locks belong to one. */
@@ -22,6 +23,7 @@ struct lock_owner {
 struct waiter {
 	u64 unique;
 	bool interrupted;
+	u32 look_ns;
 	struct waiter *next;
 };
 
@@ -204,12 +206,13 @@ static void forget(struct fs *fs, struct waiter *w)
 }
 
 /* Sleep until a lock was set free since `seen`, or somebody on the host may have done so. */
-static int wait(struct fs *fs, const struct waiter *w, u64 seen)
+static int wait(struct fs *fs, struct waiter *w, u64 seen)
 {
 	struct timespec t;
 
 	clock_gettime(CLOCK_MONOTONIC, &t);
-	t.tv_nsec += LOOK_NS;
+	t.tv_nsec += w->look_ns;
+	w->look_ns = w->look_ns < LOOK_MAX_NS ? w->look_ns * 2 : LOOK_MAX_NS;
 	t.tv_sec += t.tv_nsec / 1000000000;
 	t.tv_nsec %= 1000000000;
 	if (fs->unlocks == seen && !w->interrupted && !fs->cancelled)
@@ -220,12 +223,12 @@ static int wait(struct fs *fs, const struct waiter *w, u64 seen)
 /*F:500 Waiting for a lock
  * A guest's process that waits for a lock takes one of our threads with it. It does not wait in the
  * host's kernel, from where only a signal would bring it back, but here: whoever in this guest
- * unlocks wakes it, and for others on the host it looks ten times a second.
+ * unlocks wakes it, and for others on the host it looks again and again, ten times a second at last.
  * @test a_lock_is_waited_for
  */
 static int try_until(struct req *r, int (*try)(struct req *r))
 {
-	struct waiter w = { .unique = r->h.unique };
+	struct waiter w = { .unique = r->h.unique, .look_ns = LOOK_NS };
 	struct fs *fs = r->fs;
 	int rc = 0, tried;
 
