@@ -35,7 +35,8 @@ static const char attach_more[] =
 static const char debug_more[] =
 	"WHERE is the name of a machine that runs, the socket of one that was started with\n"
 	"--debug-socket, or a file that a crash left. COMMANDs are given one by one; without any there\n"
-	"is a prompt, where 'help' lists what it knows. The machine stands still while the prompt waits; Ctrl-C stops it when it runs.\n";
+	"is a prompt, where 'help' lists what it knows. The machine stands still while the prompt waits;\n"
+	"Ctrl-C stops it when it runs.\n";
 
 static const char doctor_more[] =
 	"FILE is a kernel: ELF of any kind, a bzImage (what is inside is examined too), or raw bytes.\n"

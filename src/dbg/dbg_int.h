@@ -70,6 +70,7 @@ struct dbg {
 	pthread_mutex_t lock; /* all that follows; held while a command runs */
 	pthread_cond_t changed;
 	bool held;        /* the machine is paused for us */
+	bool qmp_stopped; /* and for who said so in QEMU's protocol */
 	bool ran;         /* since k was asked last */
 	atomic_bool closing; /* nobody may hold it any more */
 	struct stop stop;

@@ -6,7 +6,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "dbg/dbg_int.h"
+#include "dbg/hmp.h"
 
 /* ---- who is attached ---- */
 
@@ -129,16 +129,9 @@ static const char *const event_name[VM_EV_N] = {
 	[VM_EV_WEDGED] = "wedged", [VM_EV_WATCHDOG] = "watchdog", [VM_EV_BREAK] = "break",
 };
 
-static void drop_output(struct out *o, const char *text, size_t len)
-{
-	(void)o;
-	(void)text;
-	(void)len;
-}
-
 static void event_script(struct dbg *d, const char *name, unsigned cpu, const char *text)
 {
-	struct out nowhere = { drop_output };
+	struct out nowhere = { hmp_drop };
 	struct session *s = calloc(1, sizeof(*s));
 
 	if (!s)
@@ -237,6 +230,9 @@ void dbg_let_go(struct dbg *d)
 	pthread_mutex_lock(&d->lock);
 	if (d->vm)
 		stop_go(d);
+	if (d->qmp_stopped)
+		vm_resume(d->vm);
+	d->qmp_stopped = false;
 	pthread_cond_broadcast(&d->changed);
 	clients_wake(d);
 	pthread_mutex_unlock(&d->lock);

@@ -167,6 +167,9 @@ MUST_CHECK int crash_path(const struct crash_config *c, char *ret, size_t len, s
 /* crash_name - is name a dump's file, or the info beside it, and of which number? */
 bool crash_name(const char *name, u64 *number);
 
+/* crash_core_part - the pages of [at, at+len) as an ELF core with all notes, to any file. */
+MUST_CHECK int crash_core_part(const struct view *v, gpa_t at, u64 len, int fd, struct err *e);
+
 enum crash_core { CRASH_CORE_FULL, CRASH_CORE_KERNEL /* kernel pages only, compressed */ };
 
 /* crash_vmcore - write vmcore.N and info.N; as crash_textdump. */
