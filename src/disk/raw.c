@@ -13,7 +13,9 @@
 
 #include "disk/disk_int.h"
 
-#define NOW_MAX KIB(256) /* longer copies are not done while the guest waits */
+/* Longer copies are not done while the guest waits. A write goes to the page cache, too. */
+#define NOW_MAX KIB(256)
+#define NOW_WRITE_MAX KIB(64)
 #define ZEROES KIB(64)
 
 struct raw {
@@ -151,6 +153,8 @@ static int raw_now(struct disk *d, struct disk_req *r)
 
 	if (guarded(f, r))
 		return write_first_sector(f, r);
+	if (r->op == DISK_WRITE && r->len <= NOW_WRITE_MAX)
+		return transfer_in_one(f, r);
 	if (r->op == DISK_READ && r->len <= NOW_MAX) {
 		n = preadv2(f->fd, r->iov, (int)r->niov, (off_t)r->at, RWF_NOWAIT);
 		return n >= 0 && (u64)n == r->len ? 0 : -EAGAIN;
