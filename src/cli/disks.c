@@ -16,6 +16,7 @@ struct wish {
 /* The words that may stand behind the file's name. */
 static const struct { const char *word; unsigned flags; enum vm_disk_on on; } words[] = {
 	{ "ro", DISK_READONLY, VM_DISK_VIRTIO },
+	{ "overlay", DISK_OVERLAY, VM_DISK_VIRTIO },
 	{ "raw", DISK_RAW, VM_DISK_VIRTIO },
 	{ "ide", 0, VM_DISK_IDE },
 };

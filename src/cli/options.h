@@ -16,7 +16,7 @@ struct options {
 	unsigned bind; /* 1: lazy */
 	char *load_at; /* see load_address() */
 	bool explain_relocs;
-	bool overlay;
+	bool overlay, packed_rings;
 	char *vsock;
 	char *rootfs, *exec;
 	char *append;

@@ -132,6 +132,7 @@ static void fill_config(struct run *r)
 		.serial = { o->display == DISPLAY_SERIAL ? &r->console.port : NULL },
 		.cards = {
 			.disk = r->disks.at, .ndisks = r->disks.n,
+			.packed_rings = o->packed_rings,
 			.net = r->nets.at, .nnets = r->nets.n, .vsock = r->nets.vsock,
 			.share = r->shares.at, .nshares = r->shares.n,
 		},

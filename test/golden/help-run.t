@@ -29,11 +29,11 @@ Options:
                             FILE too
   --debugcon                show the bytes that the guest writes to port 0xe9 on
                             the console
-  --block FILE[,ide][,ro][,serial=S]
-                            a disk: a file or block device; the first is vda, or
-                            sda with ide
+  --block FILE[,WORD...]    a disk: a file, a block device or nbd:URI; behind it
+                            ide, ro, overlay, raw, serial=S
   --overlay                 write to a temporary layer above each disk, which is
                             gone at the end
+  --packed-rings            offer packed rings to the drivers of virtio devices
   --display serial|screen   what the console shows: serial port, or text screen
                             and keyboard (default serial)
   --screen FILE             at the end write the text screen: a picture (.png)
