@@ -220,10 +220,10 @@ int console_open(struct console *c, const char *where, const char *log, struct l
 	return 0;
 }
 
-void console_start(struct console *c, struct vm *vm)
+void console_start(struct console *c, struct vm *vm, unsigned port)
 {
 	c->vm = vm;
-	input_start(&c->input, vm);
+	input_start(&c->input, vm, port);
 	viewers_start(&c->viewers, vm);
 }
 

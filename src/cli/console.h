@@ -32,7 +32,8 @@ struct console {
 /* console_open - open back end and log (NULL: none); errors name them. Main thread, as all here. */
 MUST_CHECK int console_open(struct console *c, const char *where, const char *log, struct loop *l,
 			    struct err *e);
-void console_start(struct console *c, struct vm *vm); /* input goes to vm from now on */
+/* console_start - input goes to that port of vm from now on. */
+void console_start(struct console *c, struct vm *vm, unsigned port);
 /* console_put - as if the guest had printed it; only when no port of the guest's writes here. */
 void console_put(struct console *c, const char *text, size_t len);
 void console_woken(struct console *c); /* the loop was woken */

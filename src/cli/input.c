@@ -83,7 +83,7 @@ void input_feed(struct input *in)
 {
 	while (in->len) {
 		size_t n = in->types ? type_one(in)
-				     : vm_serial_in(in->vm, 0, in->buf + in->at, in->len);
+				     : vm_serial_in(in->vm, in->port, in->buf + in->at, in->len);
 
 		if (!n)
 			break;
@@ -181,9 +181,10 @@ void input_init(struct input *in, struct serial *s, struct loop *l)
 	loop_add_alarm(l, &in->slow);
 }
 
-void input_start(struct input *in, struct vm *vm)
+void input_start(struct input *in, struct vm *vm, unsigned port)
 {
 	in->vm = vm;
+	in->port = port;
 	in->output_ns = loop_now();
 	input_watch(in);
 }

@@ -11,6 +11,7 @@
 
 struct input {
 	struct vm *vm;
+	unsigned port; /* vm_serial_in()'s */
 	struct serial *serial;
 	struct source source;
 	struct alarm again;    /* after the end of input */
@@ -28,7 +29,7 @@ struct input {
 };
 
 void input_init(struct input *in, struct serial *s, struct loop *l);
-void input_start(struct input *in, struct vm *vm); /* from now on bytes go to vm's first port */
+void input_start(struct input *in, struct vm *vm, unsigned port); /* where bytes go from now on */
 void input_feed(struct input *in);  /* the guest can take bytes again */
 void input_watch(struct input *in); /* the back end's files changed */
 

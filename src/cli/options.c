@@ -8,6 +8,7 @@
 
 #include "cli/cli.h"
 #include "cli/ctl.h"
+#include "cli/ports.h"
 #include "cli/serial.h"
 #include "net/net.h"
 #include "cli/shares.h"
@@ -40,6 +41,10 @@ const struct opt run_opts[] = {
 	  "what 'pandok list' and the others call this machine (default: vm1, vm2, ...)" },
 	{ ROW("detach", NULL, OPT_FLAG, detach), 0, 0,
 	  "print the machine's name once it runs, and leave it running" },
+	{ ROW("console", "serial|virtio", OPT_CHOICE, console), 0, 0,
+	  "what the console is in the guest: COM1, ttyS0 (default), or hvc0, which knows its size" },
+	{ ROW("port", "NAME=WHERE", OPT_LIST, port), 0, 0,
+	  "/dev/virtio-ports/NAME in the guest: null, file:PATH, unix:PATH, pty" },
 	{ ROW("console-log", "FILE", OPT_TEXT, console_log), 0, 0,
 	  "write all that the guest prints on the console to FILE too" },
 	{ ROW("debugcon", NULL, OPT_FLAG, debugcon), 0, 0,
@@ -268,6 +273,16 @@ int load_address(const char *text, u64 *ret)
 	return 0;
 }
 
+static int check_ports(const struct options *o, struct err *e)
+{
+	if (o->deterministic && (o->port.n || o->console == CONSOLE_VIRTIO))
+		return err_set(e, -EINVAL, "--deterministic goes with the serial console only");
+	for (unsigned i = 0; i < o->port.n; i++)
+		if (port_check(o->port.at[i], e))
+			return -EINVAL;
+	return 0;
+}
+
 static int check(const struct options *o, struct err *e)
 {
 	u64 at;
@@ -276,7 +291,7 @@ static int check(const struct options *o, struct err *e)
 		return err_set(e, -EINVAL, "no kernel given, and no disk to boot from");
 	if (o->cpus > 1 && o->deterministic)
 		return err_set(e, -EINVAL, "--deterministic runs one processor: leave --cpus out");
-	if (check_nets(o, e))
+	if (check_nets(o, e) || check_ports(o, e))
 		return -EINVAL;
 	if (o->load_at && strcmp(o->load_at, "random") && load_address(o->load_at, &at))
 		return err_set(e, -EINVAL, "load-at: '%s' is neither 'random' nor an address that is a "

@@ -19,6 +19,8 @@ struct options {
 	bool overlay, packed_rings;
 	char *vsock;
 	char *rootfs, *exec;
+	unsigned console; /* enum console_on */
+	struct opt_list port;
 	char *append;
 	unsigned engine; /* enum vm_engine */
 	char *serial;
@@ -49,6 +51,7 @@ struct options {
 
 enum on_panic { ON_PANIC_STOP, ON_PANIC_CONTINUE };
 enum display { DISPLAY_SERIAL, DISPLAY_SCREEN };
+enum console_on { CONSOLE_SERIAL, CONSOLE_VIRTIO };
 enum triple_fault { TRIPLE_FAULT_STOP, TRIPLE_FAULT_RESET };
 
 /*

@@ -21,6 +21,7 @@
 #include "cli/nets.h"
 #include "cli/inside.h"
 #include "cli/options.h"
+#include "cli/ports.h"
 #include "cli/screen.h"
 #include "cli/shares.h"
 #include "cli/signals.h"
@@ -28,7 +29,9 @@
 #include "cli/view.h"
 #include "vm/vm.h"
 
-static const char console_default[] = "console=ttyS0", console_quiet[] = "console=ttyS0 quiet";
+static const char *const console_default[] = {
+	[CONSOLE_SERIAL] = "console=ttyS0", [CONSOLE_VIRTIO] = "console=hvc0",
+};
 
 struct run {
 	struct options *o;
@@ -38,6 +41,7 @@ struct run {
 	struct loop loop;
 	struct signals signals;
 	struct console console;
+	struct ports ports;
 	struct ctl ctl;
 	int tell; /* for detach_done(); -1: nobody waits */
 	struct digest digest;
@@ -70,6 +74,7 @@ static void on_wake(void *ctx)
 	struct run *r = ctx;
 
 	console_woken(&r->console);
+	ports_woken(&r->ports);
 	r->loop.done = atomic_load(&r->ended);
 }
 
@@ -88,11 +93,11 @@ static void on_limit(struct alarm *a)
  */
 static int make_cmdline(struct run *r, struct err *e)
 {
-	const char *line = r->o->cmdline, *first = r->o->rootfs ? console_quiet : console_default;
+	const char *line = r->o->cmdline;
 	bool add = r->o->kernel && !cmdline_has(line, "console=") &&
 		   cmdline_is_linux(r->o->kernel);
-	int n = asprintf(&r->cmdline, "%s%s%s", add ? first : "", add && *line ? " " : "",
-			 line);
+	int n = asprintf(&r->cmdline, "%s%s%s%s", add ? console_default[r->o->console] : "",
+			 add && r->o->rootfs ? " quiet" : "", add && *line ? " " : "", line);
 
 	if (n < 0) {
 		r->cmdline = NULL;
@@ -149,6 +154,7 @@ static void fill_config(struct run *r)
 		r->config.boot.ninitrd = ARRAY_SIZE(r->inside.initrd);
 		r->config.no_reboot = true;
 	}
+	ports_plug(&r->ports, &r->console.port, &r->config);
 	if (o->load_at && !r->config.boot.load_random)
 		BUG_ON(load_address(o->load_at, &r->config.boot.load_at));
 	if (o->digest) {
@@ -179,6 +185,8 @@ static int open_all(struct run *r, struct err *e)
 		rc = ctl_open(&r->ctl, o->name, o->name || o->detach, &r->loop, e);
 	if (!rc)
 		rc = open_console(r, e);
+	if (!rc)
+		rc = ports_open(&r->ports, o, &r->loop, e);
 	if (!rc)
 		rc = disks_open(&r->disks, o, e);
 	if (!rc)
@@ -228,7 +236,8 @@ static int start(struct run *r, struct err *e)
 	if (r->o->timeout_ns)
 		r->limit.at_ns = loop_now() + r->o->timeout_ns;
 	loop_add_alarm(&r->loop, &r->limit);
-	console_start(&r->console, r->vm);
+	console_start(&r->console, r->vm, r->o->console == CONSOLE_VIRTIO ? VM_VPORT : 0);
+	ports_start(&r->ports, r->vm);
 	r->ctl.dbg = r->debugger.dbg;
 	ctl_start(&r->ctl, r->o, r->vm, &r->console.viewers);
 	debugger_at_console(&r->debugger, &r->console.input, &r->loop);
@@ -358,6 +367,7 @@ static int run_machine(struct options *o, int tell)
 	nets_close(&r->nets);
 	shares_close(&r->shares);
 	inside_close(&r->inside);
+	ports_close(&r->ports);
 	console_close(&r->console);
 	ctl_close(&r->ctl);
 	signals_fini(&r->signals);

@@ -32,6 +32,14 @@ static void on_suspend(void)
 	raise(SIGSTOP);
 }
 
+static void tell_size(struct signals *s)
+{
+	u16 cols, rows;
+
+	if (s->terminal && term_size(&cols, &rows))
+		vm_console_size(s->vm, cols, rows);
+}
+
 static void on_signal(struct signals *s, int sig)
 {
 	struct err e;
@@ -45,6 +53,7 @@ static void on_signal(struct signals *s, int sig)
 			vm_stop(s->vm, VM_ERROR, "%s", e.text);
 		break;
 	case SIGWINCH:
+		tell_size(s);
 		break;
 	default:
 		on_terminate(s, sig);
@@ -93,6 +102,7 @@ int signals_start(struct signals *s, struct vm *vm, bool terminal)
 
 	s->vm = vm;
 	s->terminal = terminal;
+	tell_size(s);
 	sigpending(&pending);
 	for (unsigned i = 0; i < ARRAY_SIZE(ends); i++)
 		if (sigismember(&pending, ends[i]))

@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/wait.h>
 #include <termios.h>
 #include <unistd.h>
@@ -18,6 +19,17 @@ static struct term {
 	int guard_fd;      /* -1: no guard; closing it wakes the guard */
 	pid_t guard;
 } term = { .guard_fd = -1 };
+
+bool term_size(u16 *cols, u16 *rows)
+{
+	struct winsize w;
+
+	if (ioctl(STDIN_FILENO, TIOCGWINSZ, &w) < 0 || !w.ws_col || !w.ws_row)
+		return false;
+	*cols = w.ws_col;
+	*rows = w.ws_row;
+	return true;
+}
 
 bool term_is_raw(void)
 {

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 
 #include "base/err.h"
+#include "base/types.h"
 
 /*
  * term_catch - make every signal that would kill the process restore the terminal first. Only
@@ -26,6 +27,9 @@ MUST_CHECK int term_open(struct err *e);
 MUST_CHECK int term_raw(struct err *e);
 
 bool term_is_raw(void);
+
+/* term_size - of the terminal on standard input; false: it does not say. */
+bool term_size(u16 *cols, u16 *rows);
 
 void term_restore(void); /* as it was before term_raw(); does nothing twice; any thread, any handler */
 

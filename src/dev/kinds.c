@@ -23,6 +23,7 @@ const struct dev_ops *const dev_kinds[] = {
 	&virtio_net_ops,
 	&virtio_fs_ops,
 	&virtio_vsock_ops,
+	&virtio_console_ops,
 	&ide_ops,
 	&vga_ops,
 	NULL,

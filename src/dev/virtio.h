@@ -148,7 +148,7 @@ void virtio_write(struct dev *d, unsigned bar, u64 offset, unsigned size, u64 va
 
 /* ---- the kinds, and how the board connects each ---- */
 extern const struct dev_ops virtio_blk_ops, virtio_rng_ops, virtio_net_ops,
-	virtio_vsock_ops;
+	virtio_vsock_ops, virtio_console_ops;
 
 struct disk;
 void virtio_blk_wire(struct dev *d, const struct virtio_host *h, struct disk *disk, unsigned ncpus);
@@ -158,6 +158,23 @@ void virtio_net_wire(struct dev *d, const struct virtio_host *h, struct net *n);
 void virtio_net_unwire(struct dev *d);
 void virtio_vsock_wire(struct dev *d, const struct virtio_host *h, struct net *n); /* net_open_vsock() */
 void virtio_vsock_unwire(struct dev *d);
+
+/* ---- consoles and named ports ---- */
+#define VPORTS_MAX 16
+#define VPORT_NAME_MAX 63
+
+struct vport_peer { /* what is at the other end of a port */
+	void *ctx;
+	const char *name; /* /dev/virtio-ports/NAME in the guest, VPORT_NAME_MAX bytes; NULL: a console */
+	void (*put)(void *ctx, u8 byte); /* must not block */
+	bool (*full)(void *ctx);         /* put() nothing now; may be NULL */
+	void (*room)(void *ctx);         /* virtio_console_in() can take bytes again; may be NULL */
+};
+void virtio_console_wire(struct dev *d, const struct virtio_host *h, const struct vport_peer *peer,
+			 unsigned n);
+/* virtio_console_in - bytes for the guest; returns how many fit. After fewer than len, room(). */
+size_t virtio_console_in(struct dev *d, unsigned port, const u8 *buf, size_t len);
+void virtio_console_resize(struct dev *d, u16 cols, u16 rows);
 
 /* A shared directory; fs outlives the device. tag: what the guest mounts it by, up to 36 bytes. */
 extern const struct dev_ops virtio_fs_ops;

@@ -342,9 +342,20 @@ size_t board_serial_in(struct board *b, unsigned i, const u8 *buf, size_t len)
 	size_t n;
 
 	pthread_mutex_lock(&b->lock);
-	n = uart_in(&b->uart[i & 3], buf, len);
+	if (i < VM_VPORT)
+		n = uart_in(&b->uart[i], buf, len);
+	else
+		n = virtio_console_in(b->vconsole, i - VM_VPORT, buf, len);
 	pthread_mutex_unlock(&b->lock);
 	return n;
+}
+
+void board_console_size(struct board *b, u16 cols, u16 rows)
+{
+	pthread_mutex_lock(&b->lock);
+	if (b->vconsole)
+		virtio_console_resize(b->vconsole, cols, rows);
+	pthread_mutex_unlock(&b->lock);
 }
 
 void board_serial_break(struct board *b, unsigned i)

@@ -43,7 +43,7 @@ struct board_config {
 	bool bios;           /* what a BIOS asks for is there: fw_cfg, a 440FX, a keyboard, a screen */
 	u16 boot_order;      /* vm_config.boot_order */
 	u64 tsc_hz;          /* of the guest's TSC; BOARD_DETERMINISTIC_HZ when deterministic */
-	struct serial_backend *serial[4]; /* COM1..COM4; NULL: a port with nothing plugged in */
+	struct serial_backend *serial[VM_PORTS]; /* NULL: a port with nothing plugged in */
 	struct vm_cards cards;
 	struct board_calls calls;
 };
@@ -89,11 +89,14 @@ bool board_screen(struct board *b, struct vga_text *ret);
 MUST_CHECK bool board_keys(struct board *b, const u16 *key, unsigned n);
 
 /*
- * board_serial_in - bytes from outside for COM(i+1).
+ * board_serial_in - bytes from outside for port i, as vm_config.serial counts them.
  * Returns how many the receive buffer took, perhaps 0; board_calls.serial_room tells when to go on.
  * Any thread.
  */
 size_t board_serial_in(struct board *b, unsigned i, const u8 *buf, size_t len);
+
+/* board_console_size - of the virtio console's terminal. Any thread. */
+void board_console_size(struct board *b, u16 cols, u16 rows);
 
 /* board_serial_break - a break condition on the line (as sysrq needs it). Any thread. */
 void board_serial_break(struct board *b, unsigned i);

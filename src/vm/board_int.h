@@ -22,7 +22,7 @@ enum {
 	SOURCE_SCI, SOURCE_IDE1, SOURCE_IDE2, SOURCE_INTA, SOURCE_INTB, SOURCE_INTC, SOURCE_INTD, SOURCES,
 };
 
-struct cable { /* what a UART's peer callbacks get */
+struct cable { /* what a port's peer callbacks get */
 	struct board *board;
 	unsigned port;
 };
@@ -50,7 +50,8 @@ struct board {
 
 	struct source source[SOURCES];
 	u8 asserted[BOARD_LINES]; /* how many sources hold a line */
-	struct cable cable[4];
+	struct cable cable[VM_PORTS];
+	struct dev *vconsole; /* NULL: no virtio ports */
 	_Atomic bool *kicked; /* ncpus: KVM_HC_KICK_CPU */
 
 	u64 tsc0, ns0; /* host TSC and guest time at one moment: what all kvmclocks stand on */

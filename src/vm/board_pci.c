@@ -148,6 +148,57 @@ static void wire_vsock(struct board *b, struct dev *d, unsigned i)
 	virtio_vsock_wire(d, &h, b->config.cards.vsock);
 }
 
+static unsigned consoles(const struct board *b)
+{
+	return b->config.cards.nvports > 0;
+}
+
+static struct serial_backend *backend(const struct cable *c)
+{
+	return c->board->config.serial[c->port];
+}
+
+static void port_put(void *ctx, u8 byte)
+{
+	struct serial_backend *s = backend(ctx);
+
+	if (s)
+		s->put(s, byte);
+}
+
+static bool port_full(void *ctx)
+{
+	struct serial_backend *s = backend(ctx);
+
+	return s && s->full && s->full(s);
+}
+
+static void port_room(void *ctx)
+{
+	const struct cable *c = ctx;
+	const struct board_calls *calls = &c->board->config.calls;
+
+	if (calls->serial_room)
+		calls->serial_room(calls->ctx, c->port);
+}
+
+static void wire_console(struct board *b, struct dev *d, unsigned i)
+{
+	const struct vm_cards *cards = &b->config.cards;
+	struct vport_peer peer[VPORTS_MAX];
+	struct virtio_host h = host_of(b);
+
+	(void)i;
+	for (unsigned k = 0; k < cards->nvports; k++) {
+		struct cable *c = &b->cable[VM_VPORT + k];
+
+		*c = (struct cable){ b, VM_VPORT + k };
+		peer[k] = (struct vport_peer){ c, cards->vport_name[k], port_put, port_full, port_room };
+	}
+	b->vconsole = d;
+	virtio_console_wire(d, &h, peer, cards->nvports);
+}
+
 /* In the order of their slots. */
 static const struct card_kind kinds[] = {
 	{ &virtio_blk_ops, count_blk, wire_blk, drain_virtio, virtio_unwire },
@@ -155,6 +206,7 @@ static const struct card_kind kinds[] = {
 	{ &virtio_net_ops, nets, wire_net, drain_virtio, virtio_net_unwire },
 	{ &virtio_fs_ops, shares, wire_share, drain_virtio, virtio_fs_unwire },
 	{ &virtio_vsock_ops, vsocks, wire_vsock, drain_virtio, virtio_vsock_unwire },
+	{ &virtio_console_ops, consoles, wire_console, drain_virtio, virtio_unwire },
 	{ &ide_ops, count_ide, wire_ide, ide_drain, ide_unwire },
 };
 

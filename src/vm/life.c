@@ -111,6 +111,13 @@ static void panic_news(struct vm *vm, bool over)
 	pthread_mutex_unlock(&vm->lock);
 }
 
+static bool port_full(struct serial_backend *b)
+{
+	struct serial_backend *to = container_of(b, struct port, b)->to;
+
+	return to && to->full && to->full(to);
+}
+
 static void port_put(struct serial_backend *b, u8 byte)
 {
 	struct port *p = container_of(b, struct port, b);
@@ -136,13 +143,14 @@ static void port_put(struct serial_backend *b, u8 byte)
 	default:
 		break;
 	}
-	if (p->to && p->to->full && p->to->full(p->to) && !atomic_exchange(&p->vm->throttled, true))
+	if (port_full(b) && !atomic_exchange(&p->vm->throttled, true))
 		vm_post_all(p->vm, EV_STOP);
 }
 
 void vm_port_init(struct vm *vm, unsigned i)
 {
 	vm->port[i].b.put = port_put;
+	vm->port[i].b.full = port_full;
 	vm->port[i].to = vm->config.serial[i];
 	vm->port[i].vm = vm;
 }

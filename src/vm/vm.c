@@ -222,6 +222,11 @@ bool vm_screen(struct vm *vm, struct vga_text *ret)
 	return board_screen(vm->board, ret);
 }
 
+void vm_console_size(struct vm *vm, u16 cols, u16 rows)
+{
+	board_console_size(vm->board, cols, rows);
+}
+
 void vm_serial_break(struct vm *vm, unsigned i)
 {
 	board_serial_break(vm->board, i);

@@ -40,6 +40,10 @@ struct vm_share {
 };
 
 /* What is plugged into the machine, in this order. All of it outlives the machine. */
+/* Serial ports: COM1 to COM4, and from VM_VPORT on those of a virtio console. */
+#define VM_VPORT 4
+#define VM_PORTS 20
+
 struct vm_cards {
 	const struct vm_disk *disk;
 	unsigned ndisks;
@@ -48,6 +52,9 @@ struct vm_cards {
 	const struct vm_share *share;
 	unsigned nshares;
 	struct net *vsock; /* net_open_vsock(); NULL: none */
+	/* Virtio ports; their other ends are vm_config.serial[VM_VPORT + i]. A console has no name. */
+	const char *const *vport_name;
+	unsigned nvports; /* at most VM_PORTS - VM_VPORT */
 	bool packed_rings; /* virtio devices offer them */
 };
 
@@ -62,7 +69,7 @@ struct vm_config {
 	bool bios;                  /* no kernel is loaded, a BIOS boots from what is plugged in */
 	const char *bios_path;      /* NULL: SeaBIOS */
 	u16 boot_order;             /* VM_BOOT_ numbers, the first in the lowest four bits */
-	struct serial_backend *serial[4]; /* NULL: nothing plugged in */
+	struct serial_backend *serial[VM_PORTS]; /* NULL: nothing plugged in */
 	struct vm_cards cards;
 	struct serial_backend *debugcon;  /* bytes of port 0xE9; only put is used; NULL: dropped */
 	bool no_reboot;             /* a guest reset ends the run */
@@ -137,6 +144,9 @@ bool vm_screen(struct vm *vm, struct vga_text *ret);
 
 /* vm_serial_break - a break condition on port i's line: Linux's magic SysRq. Any thread but a vCPU's. */
 void vm_serial_break(struct vm *vm, unsigned i);
+
+/* vm_console_size - the virtio console's terminal has this size now. Any thread but a vCPU's. */
+void vm_console_size(struct vm *vm, u16 cols, u16 rows);
 
 /*
  * vm_pause/vm_resume - stop every vCPU outside run() with its state in struct vcpu, and guest time

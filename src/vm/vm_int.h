@@ -28,7 +28,7 @@ struct vm {
 	struct engine_host host;
 	struct vcpu **vcpu; /* config.ncpus of them */
 	struct runner *runner;
-	struct port port[4];
+	struct port port[VM_PORTS];
 	struct boot_report report;
 	char note[320];
 	unsigned boots;          /* how often a kernel was loaded */

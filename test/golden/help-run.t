@@ -25,6 +25,10 @@ Options:
                             (default: vm1, vm2, ...)
   --detach                  print the machine's name once it runs, and leave it
                             running
+  --console serial|virtio   what the console is in the guest: COM1, ttyS0
+                            (default), or hvc0, which knows its size
+  --port NAME=WHERE         /dev/virtio-ports/NAME in the guest: null,
+                            file:PATH, unix:PATH, pty
   --console-log FILE        write all that the guest prints on the console to
                             FILE too
   --debugcon                show the bytes that the guest writes to port 0xe9 on

@@ -3,7 +3,7 @@
  *   usage: peer send|receive BYTES END
  *          peer hear PORT, peer call PORT: a datagram and its answer
  *   END: vsock:PORT listen:PORT in a guest; unix:PATH unix-listen:PATH connect:PATH:PORT on the host;
- *        tcp:ADDRESS:PORT tcp-listen:PORT in both
+ *        tcp:ADDRESS:PORT tcp-listen:PORT in both; - is standard output
  * A sender ends its direction and waits for the receiver's verdict; both print "BYTES ok". */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -103,6 +103,8 @@ static int open_end(char *what)
 {
 	char *arg = strchr(what, ':');
 
+	if (!strcmp(what, "-"))
+		return 1;
 	if (!arg)
 		exit(2);
 	*arg++ = 0;

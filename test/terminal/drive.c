@@ -1,7 +1,8 @@
 /* drive.c - plays a script against a program on a terminal of its own.
  *   usage: drive SCRIPT PROGRAM
  * Steps, one a line: run ARGS (must be first), expect TEXT, send KEYS (^X is a control key in both),
- * raw, cooked, kill SIGNAL-NUMBER, stopped, status N (128 + signal for one that was killed). */
+ * raw, cooked, size COLSxROWS, kill SIGNAL-NUMBER, stopped, status N (128 + signal for one that was
+ * killed). */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -203,13 +204,23 @@ static int step_status(struct play *p, char *want)
 	return strcmp(text, want) ? fail(p, "ended with status", text) : 0;
 }
 
+/* "COLSxROWS"; who has the terminal gets SIGWINCH. */
+static int step_size(struct play *p, char *size)
+{
+	struct winsize w = { 0 };
+
+	if (sscanf(size, "%hux%hu", &w.ws_col, &w.ws_row) != 2 || ioctl(p->master, TIOCSWINSZ, &w))
+		return fail(p, "cannot make the terminal", size);
+	return 0;
+}
+
 static const struct step {
 	const char *name;
 	int (*play)(struct play *p, char *arg);
 } steps[] = {
 	{ "run", step_run }, { "expect", step_expect }, { "send", step_send }, { "raw", step_raw },
 	{ "cooked", step_cooked }, { "kill", step_kill }, { "stopped", step_stopped },
-	{ "status", step_status },
+	{ "status", step_status }, { "size", step_size },
 };
 
 static int play_line(struct play *p, char *line)

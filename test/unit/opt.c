@@ -1,6 +1,4 @@
-/* opt.c - options by their rows: values, suggestions, files; the command line of run.
- * @links src/base src/net src/cli/options.c src/cli/say.c src/cli/term.c
- * @links src/cli/serial.c src/cli/serial_unix.c src/cli/shares.c src/fs */
+/* opt.c - options by their rows: values, suggestions, files; the command line of run. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>

@@ -108,6 +108,7 @@ void board_pause(struct board *b) { b->paused = true; }
 void board_resume(struct board *b) { b->paused = false; }
 bool board_unhalt(struct board *b, struct vcpu *v) { return !b && !v; }
 bool board_skip(struct board *b, struct vcpu *v) { return !b && !v; }
+void board_console_size(struct board *b, u16 cols, u16 rows) { (void)b; (void)cols; (void)rows; }
 void board_serial_break(struct board *b, unsigned i) { (void)b; (void)i; }
 
 void board_power_button(struct board *b)
