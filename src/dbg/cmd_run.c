@@ -191,7 +191,7 @@ COMMAND(db_nmi)
 	u64 cpu = argc ? strtoull(argv[0], NULL, 0) : s->cpu;
 
 	if (cpu >= vm_ncpus(s->d->vm))
-		return err_set(e, -EINVAL, "there are %u processors", vm_ncpus(s->d->vm));
+		return err_set(e, -EINVAL, "there is no processor %s", argv[0]);
 	vcpu_post(vm_vcpu(s->d->vm, (unsigned)cpu), EV_NMI);
 	return 0;
 }

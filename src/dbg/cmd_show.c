@@ -187,7 +187,7 @@ COMMAND(db_cpu)
 	if (rc)
 		return rc;
 	if (n >= target_ncpus(s->d->t))
-		return err_set(e, -EINVAL, "there are %u processors", target_ncpus(s->d->t));
+		return err_set(e, -EINVAL, "there is no processor %s", argv[0]);
 	s->cpu = (unsigned)n;
 	out_say(&s->out, "processor %u of %u\n", s->cpu, target_ncpus(s->d->t));
 	return 0;

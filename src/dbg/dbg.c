@@ -2,6 +2,7 @@
 #include "dbg/dbg.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -67,21 +68,29 @@ bool dbg_command(struct dbg *d, const char *line, struct out *o)
 
 /* ---- making ---- */
 
+/* "panic=BODY" is the event's script; a name with a dot, as ddb's have, is taken as it is. */
+static int script_take(struct dbg *d, const char *on, struct err *e)
+{
+	char text[LINE_MAX_LEN];
+	size_t name = strcspn(on, "=");
+
+	if (memchr(on, '.', name))
+		return script_set(d, on, e);
+	if (!script_is_event(on, name))
+		return err_set(e, -EINVAL, "'%.*s' is no event; those are panic, oops, triplefault, "
+			       "wedged, watchdog, break and default", (int)name, on);
+	if (snprintf(text, sizeof(text), "kdb.enter.%s", on) >= (int)sizeof(text))
+		return err_set(e, -EINVAL, "the script for %.*s is too long", (int)name, on);
+	return script_set(d, text, e);
+}
+
 static int scripts_make(struct dbg *d, const struct dbg_config *c, struct err *e)
 {
 	int rc = 0;
 
 	script_defaults(d);
-	for (unsigned i = 0; i < c->non && !rc; i++) {
-		char text[LINE_MAX_LEN];
-		size_t name = strcspn(c->on[i], "=");
-		bool event = !memchr(c->on[i], '.', name);
-
-		if (strlen(c->on[i]) + 16 > sizeof(text))
-			return err_set(e, -EINVAL, "a script is too long");
-		strcpy(text, event ? "kdb.enter." : "");
-		rc = script_set(d, strcat(text, c->on[i]), e);
-	}
+	for (unsigned i = 0; i < c->non && !rc; i++)
+		rc = script_take(d, c->on[i], e);
 	return rc;
 }
 

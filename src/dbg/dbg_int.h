@@ -135,6 +135,8 @@ int script_set(struct dbg *d, const char *text, struct err *e); /* "name=body" *
 struct script *script_find(struct dbg *d, const char *name);
 void script_remove(struct dbg *d, struct script *s);
 int script_run(struct session *s, const char *name, struct err *e);
+extern const char *const script_events[VM_EV_N]; /* what kdb.enter. of each is called */
+bool script_is_event(const char *name, size_t len);
 void script_defaults(struct dbg *d);
 void script_event(struct session *s, const char *event);
 

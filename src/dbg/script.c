@@ -97,19 +97,31 @@ int script_run(struct session *s, const char *name, struct err *e)
 
 /* ---- what events do ---- */
 
+const char *const script_events[VM_EV_N] = {
+	[VM_EV_PANIC] = "panic", [VM_EV_OOPS] = "oops", [VM_EV_TRIPLE_FAULT] = "triplefault",
+	[VM_EV_WEDGED] = "wedged", [VM_EV_WATCHDOG] = "watchdog", [VM_EV_BREAK] = "break",
+};
+
+bool script_is_event(const char *name, size_t len)
+{
+	for (unsigned i = 0; i < VM_EV_N; i++)
+		if (strlen(script_events[i]) == len && !strncmp(name, script_events[i], len))
+			return true;
+	return len == strlen("default") && !strncmp(name, "default", len);
+}
+
 static const char crash_script[] =
 	"textdump set; capture on; show event; show pcpu; show registers; bt; show locks; ps; alltrace; "
 	"capture off";
 
 void script_defaults(struct dbg *d)
 {
-	static const char *const events[] = { "panic", "oops", "triplefault", "wedged", "watchdog" };
 	struct err e;
 
-	for (unsigned i = 0; i < ARRAY_SIZE(events); i++) {
+	for (unsigned i = 0; i < VM_EV_BREAK; i++) {
 		char text[sizeof(crash_script) + SCRIPT_NAME + 1];
 
-		snprintf(text, sizeof(text), "kdb.enter.%s=%s", events[i], crash_script);
+		snprintf(text, sizeof(text), "kdb.enter.%s=%s", script_events[i], crash_script);
 		BUG_ON(script_set(d, text, &e));
 	}
 }

@@ -96,7 +96,7 @@ int stop_add(struct dbg *d, const struct stop_at *a, struct err *e)
 	if (d->nat == ENGINE_BREAKS)
 		return err_set(e, -ENOSPC, "there are %d breakpoints already", ENGINE_BREAKS);
 	d->at[d->nat] = *a;
-	d->at[d->nat++].id = ++d->last_id;
+	d->at[d->nat++].id = a->temporary ? 0 : ++d->last_id;
 	rc = tell_engine(d, e);
 	if (rc)
 		stop_remove(d, d->nat - 1);
@@ -123,11 +123,6 @@ void stop_remove_all(struct dbg *d, const void *who)
 }
 
 /* ---- events ---- */
-
-static const char *const event_name[VM_EV_N] = {
-	[VM_EV_PANIC] = "panic", [VM_EV_OOPS] = "oops", [VM_EV_TRIPLE_FAULT] = "triplefault",
-	[VM_EV_WEDGED] = "wedged", [VM_EV_WATCHDOG] = "watchdog", [VM_EV_BREAK] = "break",
-};
 
 static void event_script(struct dbg *d, const char *name, unsigned cpu, const char *text)
 {
@@ -216,9 +211,9 @@ void dbg_event(void *ctx, enum vm_event ev, unsigned cpu, const char *text)
 	if (ev == VM_EV_BREAK) {
 		met(d, cpu, text);
 		if (d->held && script_find(d, "kdb.enter.break"))
-			event_script(d, event_name[ev], cpu, text);
+			event_script(d, script_events[ev], cpu, text);
 	} else {
-		event_script(d, event_name[ev], cpu, text);
+		event_script(d, script_events[ev], cpu, text);
 		event_other(d, text, cpu);
 	}
 	pthread_mutex_unlock(&d->lock);

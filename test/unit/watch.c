@@ -132,11 +132,33 @@ static void ring_keeps_order(void **unused)
 	free(r);
 }
 
+static void watch_finds_oopses(void **unused)
+{
+	static const char oops[] =
+		"[    1.0] BUG: kernel NULL pointer dereference, address: 0000000000000008\r\n"
+		"[    1.0] #PF: supervisor read access in kernel mode\r\n"
+		"[    1.0] Oops: 0000 [#1] PREEMPT SMP\r\n"
+		"[    1.0] Call Trace:\r\n";
+	struct watch w = { .len = 0 };
+
+	(void)unused;
+	assert_int_equal(print(&w, "[    1.0] WARNING: CPU: 0 PID: 1\n[    1.0] ---[ end trace 0 ]---\n"),
+			 WATCH_NOTHING);
+	assert_int_equal(print(&w, oops), WATCH_NOTHING);
+	assert_int_equal(print(&w, "[    1.0] ---[ end trace 0000000000000000 ]---\n"), WATCH_OOPS);
+	assert_string_equal(w.oops, "BUG: kernel NULL pointer dereference, address: 0000000000000008");
+	w.oops[0] = 0;
+	assert_int_equal(print(&w, "[   30.0] watchdog: BUG: soft lockup - CPU#0 stuck for 26s!\n"),
+			 WATCH_OOPS);
+	assert_string_equal(w.oops, "soft lockup - CPU#0 stuck for 26s!");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(watch_finds_panics),
 		cmocka_unit_test(watch_is_not_fooled),
+		cmocka_unit_test(watch_finds_oopses),
 		cmocka_unit_test(watch_takes_back),
 		cmocka_unit_test(watch_survives_noise),
 		cmocka_unit_test(keys_have_a_prefix),
