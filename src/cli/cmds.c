@@ -27,6 +27,16 @@ static const char run_more[] =
 	"4 triple fault or nothing can wake the guest, 124 time limit; with --debug-exit the value v\n"
 	"that the guest writes to port 0xf4 gives 2v+1.\n";
 
+static const char chat_more[] =
+	"chat's own options: -f FILE reads the script, -t SECONDS is the timeout (45), -r FILE takes\n"
+	"reports, -T and -U are phone numbers for \\T and \\U, -e echoes what comes, -E replaces $NAME,\n"
+	"-v logs, -V shows what comes, -s logs to standard error, -S not to syslog.\n"
+	"Without --to the line is standard input and output, as pppd's connect scripts have it. With\n"
+	"--to, one word that names a file is the script.\n"
+	"\n"
+	"Exit status, as chat's: 0 done, 1 the script or its options make no sense, 2 the line broke or a\n"
+	"signal came, 3 timeout, 4 the first ABORT string came, 5 the second, ...\n";
+
 static const char attach_more[] =
 	"At the terminal, Ctrl-A d detaches and leaves the machine running, Ctrl-A h shows the rest.\n"
 	"Several may be attached at once. With no terminal on standard input, what is read from it is\n"
@@ -51,6 +61,8 @@ const struct cmd cmds[] = {
 	{ "list", "[OPTION...]", "show the machines that run", cmd_list, list_opts, NULL },
 	{ "attach", "NAME", "show a machine's console here, and type into it", cmd_attach, NULL,
 	  attach_more },
+	{ "chat", "[OPTION...] [EXPECT SEND]...", "speak a chat(8) script to a console or a modem", cmd_chat,
+	  chat_opts, chat_more },
 	{ "stop", "[OPTION...] NAME...", "press machines' power buttons, then end them", cmd_stop, stop_opts,
 	  NULL },
 	{ "kill", "NAME...", "end machines at once", cmd_kill, NULL, NULL },

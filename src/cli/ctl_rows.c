@@ -102,14 +102,19 @@ static int req_stats(struct ctl_call *c, struct err *e)
 
 static void view(struct ctl *t, int fd)
 {
-	viewers_add(t->viewers, fd);
+	viewers_add(t->viewers, fd, true);
+}
+
+static void view_new(struct ctl *t, int fd)
+{
+	viewers_add(t->viewers, fd, false);
 }
 
 static int req_attach(struct ctl_call *c, struct err *e)
 {
 	if (viewers_full(c->ctl->viewers))
 		return err_set(e, -EBUSY, "%d viewers are attached already", VIEWERS_MAX);
-	c->conn->then = view;
+	c->conn->then = c->argc > 1 ? view_new : view;
 	return 0;
 }
 
@@ -152,7 +157,8 @@ const struct ctl_row ctl_rows[] = {
 	{ "resume", "", "go on after pause", req_resume, 0, 0 },
 	{ "break", "", "send a break on the serial line", req_break, 0, 0 },
 	{ "stats", "", "the counters", req_stats, 0, 0 },
-	{ "attach", "", "the console: bytes in both directions from here on", req_attach, 0, 0 },
+	{ "attach", "[new]", "the console: bytes in both directions from here on; new: no old output",
+	  req_attach, 0, 1 },
 	{ "debug", "", "the debugger: its session from here on", req_debug, 0, 0 },
 	{ "help", "", "the requests", req_help, 0, 0 },
 	{ 0 },

@@ -37,6 +37,8 @@ const struct opt run_opts[] = {
 	  "what runs the guest's code: auto takes KVM where it works, else the translator" },
 	{ ROW("serial", "WHERE", OPT_TEXT, serial), 0, 0,
 	  "the serial console: stdio (default), null, file:PATH, unix:PATH, pty" },
+	{ ROW("chat", "FILE", OPT_TEXT, chat), 0, 0,
+	  "speak a chat(8) script to the guest's console; one that fails ends the run" },
 	{ ROW("name", "NAME", OPT_TEXT, name), 0, 0,
 	  "what 'pandok list' and the others call this machine (default: vm1, vm2, ...)" },
 	{ ROW("detach", NULL, OPT_FLAG, detach), 0, 0,

@@ -24,7 +24,7 @@ struct options {
 	char *append;
 	unsigned engine; /* enum vm_engine */
 	char *serial;
-	char *name;
+	char *name, *chat;
 	bool detach;
 	char *console_log;
 	bool debugcon, no_reboot;

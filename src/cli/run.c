@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "cli/cli.h"
 #include "cli/cmdline.h"
+#include "cli/chatter.h"
 #include "cli/console.h"
 #include "cli/consult.h"
 #include "cli/debugger.h"
@@ -43,6 +44,7 @@ struct run {
 	struct console console;
 	struct ports ports;
 	struct ctl ctl;
+	struct chatter chatter;
 	int tell; /* for detach_done(); -1: nobody waits */
 	struct digest digest;
 	struct disks disks;
@@ -168,8 +170,12 @@ static int open_console(struct run *r, struct err *e)
 {
 	const struct options *o = r->o;
 	bool nobody = o->detach || (o->rootfs && !inside_talks(o));
+	int rc = console_open(&r->console, o->serial ? o->serial : nobody ? "null" : NULL, o->console_log,
+			      &r->loop, e);
 
-	return console_open(&r->console, o->serial ? o->serial : nobody ? "null" : NULL, o->console_log, &r->loop, e);
+	if (o->chat && r->console.serial.is_input)
+		r->console.serial.in = -1; /* commands come from the script */
+	return rc;
 }
 
 static int open_all(struct run *r, struct err *e)
@@ -240,6 +246,10 @@ static int start(struct run *r, struct err *e)
 	ports_start(&r->ports, r->vm);
 	r->ctl.dbg = r->debugger.dbg;
 	ctl_start(&r->ctl, r->o, r->vm, &r->console.viewers);
+	if (r->o->chat)
+		rc = chatter_start(&r->chatter, r->o->chat, r->vm, &r->console.viewers, e);
+	if (rc)
+		return rc;
 	debugger_at_console(&r->debugger, &r->console.input, &r->loop);
 	r->console.input.types = r->o->display == DISPLAY_SCREEN;
 	if (r->o->display == DISPLAY_SCREEN)
@@ -358,6 +368,7 @@ static int run_machine(struct options *o, int tell)
 		term_done();
 		cli_error(NULL, &e);
 	}
+	chatter_close(&r->chatter);
 	debugger_close(&r->debugger);
 	if (!vm_free(r->vm)) {
 		ctl_close(&r->ctl);

@@ -131,13 +131,13 @@ bool viewers_full(const struct viewers *v)
 	return !free_one((struct viewers *)v);
 }
 
-void viewers_add(struct viewers *v, int fd)
+void viewers_add(struct viewers *v, int fd, bool old)
 {
 	struct viewer *w = free_one(v);
 
 	BUG_ON(!w);
 	w->source = (struct source){ fd, POLLIN, on_ready };
-	w->at = v->head > VIEWERS_HISTORY ? v->head - VIEWERS_HISTORY : 0;
+	w->at = !old ? v->head : v->head > VIEWERS_HISTORY ? v->head - VIEWERS_HISTORY : 0;
 	w->in_len = 0;
 	show(w);
 }

@@ -27,7 +27,8 @@ struct viewers {
 void viewers_init(struct viewers *v, struct loop *l);
 void viewers_start(struct viewers *v, struct vm *vm);
 bool viewers_full(const struct viewers *v);
-void viewers_add(struct viewers *v, int fd);  /* takes fd; there must be room */
+/* viewers_add - takes fd; there must be room. old: begin with what was printed before. */
+void viewers_add(struct viewers *v, int fd, bool old);
 void viewers_put(struct viewers *v, const u8 *buf, size_t len); /* output; waits for nobody */
 void viewers_feed(struct viewers *v); /* the guest can take input again */
 void viewers_close(struct viewers *v); /* all zero is fine, too */

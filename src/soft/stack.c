@@ -38,7 +38,9 @@ enum step stack_room(struct soft_vcpu *s, const struct stack *st, unsigned size)
 {
 	u64 lin;
 
-	return stack_linear(s, st, sp_add(st, -(u64)size), size, ACC_W, &lin);
+	if (stack_linear(s, st, sp_add(st, -(u64)size), size, ACC_W, &lin))
+		return STEP_FAULT;
+	return st->acc & ACC_USER ? lin_align(s, lin, size) : STEP_NEXT;
 }
 
 enum step stack_push(struct soft_vcpu *s, struct stack *st, unsigned size, u64 val)

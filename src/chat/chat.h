@@ -1,0 +1,57 @@
+/* chat.h - front of this folder: chat(8) scripts, spoken over two files. Knows no machine. */
+#ifndef PANDOK_CHAT_CHAT_H
+#define PANDOK_CHAT_CHAT_H
+
+#include <stdio.h>
+
+#include "base/err.h"
+#include "base/types.h"
+
+/* Exit statuses, as chat(8) has them. */
+enum {
+	CHAT_OK = 0,
+	CHAT_BAD = 1,     /* the script or its arguments make no sense, or nothing could be sent */
+	CHAT_BROKEN = 2,  /* the line or a signal */
+	CHAT_TIMEOUT = 3, /* what was expected did not come */
+	CHAT_ABORT = 4,   /* the first ABORT string came; the second is 5, … */
+};
+#define CHAT_GO_ON (-1)
+#define CHAT_TIMEOUT_S 45
+
+struct chat_config {
+	int in, out;  /* the line; they may be one file */
+	int err;      /* where SAY, ECHO and show go */
+	int wake;     /* readable: stop and ask interrupted(); -1: none */
+	bool echo;    /* all that comes goes to err */
+	bool env;     /* $NAME is replaced */
+	bool show;    /* what is expected and what comes goes to err, as chat -V has it */
+	unsigned timeout_s; /* 0: CHAT_TIMEOUT_S */
+	const char *phone, *phone2; /* for \T and \U; NULL: none */
+	FILE *report; /* for REPORT */
+	void *ctx;    /* of the functions; each may be NULL */
+	void (*log)(void *ctx, const char *line);
+	void (*line_break)(void *ctx);
+	/* wake is readable; hangup: SIGHUP matters. Returns a reason to end, or NULL. */
+	const char *(*interrupted)(void *ctx, bool hangup);
+};
+
+struct chat;
+
+MUST_CHECK int chat_new(const struct chat_config *c, struct chat **ret, struct err *e);
+void chat_free(struct chat *c);
+
+/*
+ * chat_word - do the next word of a script: one that is expected, then one to send, and so on.
+ * Returns CHAT_GO_ON, or the exit status that the conversation ended with. Waits.
+ */
+MUST_CHECK int chat_word(struct chat *c, const char *word);
+
+/* chat_file - all words of the file at path. As chat_word(). */
+MUST_CHECK int chat_file(struct chat *c, const char *path);
+
+/* chat_end - what is left of a report; hands status on, CHAT_GO_ON as CHAT_OK. */
+int chat_end(struct chat *c, int status);
+
+const char *chat_why(const struct chat *c); /* why it ended, a sentence; "" after CHAT_OK */
+
+#endif
