@@ -9,9 +9,9 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "cli/chatter.h"
 #include "cli/cli.h"
 #include "cli/cmdline.h"
-#include "cli/chatter.h"
 #include "cli/console.h"
 #include "cli/consult.h"
 #include "cli/debugger.h"

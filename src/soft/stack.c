@@ -40,7 +40,9 @@ enum step stack_room(struct soft_vcpu *s, const struct stack *st, unsigned size)
 
 	if (stack_linear(s, st, sp_add(st, -(u64)size), size, ACC_W, &lin))
 		return STEP_FAULT;
-	return st->acc & ACC_USER ? lin_align(s, lin, size) : STEP_NEXT;
+	if ((st->acc & ACC_USER) && lin_align(s, lin, size))
+		return STEP_FAULT;
+	return lin_probe_w(s, lin, size, st->acc);
 }
 
 enum step stack_push(struct soft_vcpu *s, struct stack *st, unsigned size, u64 val)

@@ -155,7 +155,7 @@ struct stack {
 void stack_open(const struct vcpu *v, struct stack *st);
 /* A stack of another privilege: ss as loaded, flat for 64-bit mode. */
 void stack_open_at(struct stack *st, const struct seg *ss, u64 sp, unsigned cpl, bool flat, u32 err);
-/* stack_room - does the segment have room for a push, aligned if asked? Says nothing of the page. */
+/* stack_room - would a push of size bytes succeed? */
 MUST_CHECK enum step stack_room(struct soft_vcpu *s, const struct stack *st, unsigned size);
 MUST_CHECK enum step stack_push(struct soft_vcpu *s, struct stack *st, unsigned size, u64 val);
 MUST_CHECK enum step stack_pop(struct soft_vcpu *s, struct stack *st, unsigned size, u64 *ret);

@@ -83,6 +83,9 @@ enum step op_vzero(struct soft_vcpu *s, const struct insn *in)
 
 static bool has_xmm(const struct vcpu *v) { return v->cr4 & CR4_OSFXSR; }
 
+/* An area's alignment was checked as a whole: #AC knows nothing of its parts. */
+static unsigned acc_area(const struct vcpu *v) { return acc_data(v) | ACC_ANY_ALIGNMENT; }
+
 /* Where an area is, after the alignment check. */
 static enum step area_open(struct soft_vcpu *s, const struct insn *in, unsigned len, unsigned align,
 			   unsigned acc, u64 *lin)
@@ -101,7 +104,7 @@ enum step op_fxsave(struct soft_vcpu *s, const struct insn *in)
 
 	if (fpu_check(s))
 		return STEP_FAULT;
-	if (area_open(s, in, 512, 16, ACC_W, &lin) || lin_probe_w(s, lin, 512, acc_data(v)))
+	if (area_open(s, in, 512, 16, ACC_W, &lin) || lin_probe_w(s, lin, 512, acc_area(v)))
 		return STEP_FAULT;
 	xstate_get(v, XC_X87);
 	xstate_get(v, XC_SSE);
@@ -111,7 +114,7 @@ enum step op_fxsave(struct soft_vcpu *s, const struct insn *in)
 	put32(buf + XS_MXCSR + 4, mxcsr_known(v));
 	if (has_xmm(v))
 		len = in_64bit(v) ? XS_XMM + 256 : XS_XMM + 128;
-	return lin_write(s, lin, buf, len, acc_data(v));
+	return lin_write(s, lin, buf, len, acc_area(v));
 }
 
 enum step op_fxrstor(struct soft_vcpu *s, const struct insn *in)
@@ -122,7 +125,7 @@ enum step op_fxrstor(struct soft_vcpu *s, const struct insn *in)
 
 	if (fpu_check(s))
 		return STEP_FAULT;
-	if (area_open(s, in, 512, 16, ACC_R, &lin) || lin_read(s, lin, buf, 512, acc_data(v)))
+	if (area_open(s, in, 512, 16, ACC_R, &lin) || lin_read(s, lin, buf, 512, acc_area(v)))
 		return STEP_FAULT;
 	if (has_xmm(v) && (get32(buf + XS_MXCSR) & ~mxcsr_known(v)))
 		return fault_gp(s, 0);
@@ -170,9 +173,9 @@ static enum step piece_write(struct soft_vcpu *s, u64 lin, const struct piece *p
 		len /= 2;
 	if (p->at == XS_FCW) {
 		x87_header(v, head);
-		return lin_write(s, lin, head, sizeof(head), acc_data(v));
+		return lin_write(s, lin, head, sizeof(head), acc_area(v));
 	}
-	return lin_write(s, lin + p->at, v->xsave + p->at, len, acc_data(v));
+	return lin_write(s, lin + p->at, v->xsave + p->at, len, acc_area(v));
 }
 
 /* Write the components in set, and MXCSR when asked. The area was probed. */
@@ -188,12 +191,12 @@ static enum step area_write(struct soft_vcpu *s, u64 lin, u64 set, bool mxcsr)
 		if (piece_write(s, lin, &pieces[i]))
 			return STEP_FAULT;
 	}
-	return mxcsr ? lin_write(s, lin + XS_MXCSR, pair, 8, acc_data(v)) : STEP_NEXT;
+	return mxcsr ? lin_write(s, lin + XS_MXCSR, pair, 8, acc_area(v)) : STEP_NEXT;
 }
 
 static enum step area_probe(struct soft_vcpu *s, u64 lin, unsigned len)
 {
-	unsigned acc = acc_data(cpu_of(s));
+	unsigned acc = acc_area(cpu_of(s));
 
 	if (lin_probe_w(s, lin, 512, acc))
 		return STEP_FAULT;
@@ -210,12 +213,12 @@ enum step op_xsave(struct soft_vcpu *s, const struct insn *in)
 		return STEP_FAULT;
 	/* Whether MXCSR differs says nothing here: only xsavec asks that. */
 	use = get64(v->xsave + XS_BV);
-	if (area_probe(s, lin, len) || lin_read(s, lin + XS_BV, &bv, 8, acc_data(v)))
+	if (area_probe(s, lin, len) || lin_read(s, lin + XS_BV, &bv, 8, acc_area(v)))
 		return STEP_FAULT;
 	bv = (bv & ~set) | (use & set);
 	if (area_write(s, lin, set, set & (XC_SSE | XC_AVX)))
 		return STEP_FAULT;
-	return lin_write(s, lin + XS_BV, &bv, 8, acc_data(v));
+	return lin_write(s, lin + XS_BV, &bv, 8, acc_area(v));
 }
 
 enum step op_xsavec(struct soft_vcpu *s, const struct insn *in)
@@ -230,7 +233,7 @@ enum step op_xsavec(struct soft_vcpu *s, const struct insn *in)
 		return STEP_FAULT;
 	if (area_write(s, lin, set & use, set & use & XC_SSE))
 		return STEP_FAULT;
-	return lin_write(s, lin + XS_BV, header, sizeof(header), acc_data(v));
+	return lin_write(s, lin + XS_BV, header, sizeof(header), acc_area(v));
 }
 
 /* ---- xrstor. SDM 1 13.8 ---- */
@@ -310,8 +313,8 @@ enum step op_xrstor(struct soft_vcpu *s, const struct insn *in)
 
 	if (xsave_check(s, in) || area_open(s, in, len, 64, ACC_R, &lin))
 		return STEP_FAULT;
-	if (lin_read(s, lin, area, 512, acc_data(v)) ||
-	    lin_read(s, lin + 512, area + 512, len - 512, acc_data(v)))
+	if (lin_read(s, lin, area, 512, acc_area(v)) ||
+	    lin_read(s, lin + 512, area + 512, len - 512, acc_area(v)))
 		return STEP_FAULT;
 	if (!header_ok(v, area))
 		return fault_gp(s, 0);

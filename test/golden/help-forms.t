@@ -6,7 +6,7 @@ $ bash -c ". ./c; COMP_WORDS=(pandok run --eng) COMP_CWORD=2; _pandok; echo \${C
 $ bash -c ". ./c; COMP_WORDS=(pandok run --engine s) COMP_CWORD=3; _pandok; echo \${COMPREPLY[@]}"
 soft
 $ bash -c ". ./c; COMP_WORDS=(pandok ch) COMP_CWORD=1; _pandok; echo \${COMPREPLY[@]}"
-check
+chat check
 $ pandok help --as roff | grep -A 2 initrd
 .B \-\-initrd FILE
 initial RAM disk; several are joined, or are a Multiboot kernel's modules.

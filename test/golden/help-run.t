@@ -21,6 +21,8 @@ Options:
                             works, else the translator
   --serial WHERE            the serial console: stdio (default), null,
                             file:PATH, unix:PATH, pty
+  --chat FILE               speak a chat(8) script to the guest's console; one
+                            that fails ends the run
   --name NAME               what 'pandok list' and the others call this machine
                             (default: vm1, vm2, ...)
   --detach                  print the machine's name once it runs, and leave it

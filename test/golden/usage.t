@@ -13,6 +13,7 @@ Commands:
   run        boot a kernel in a new machine
   list       show the machines that run
   attach     show a machine's console here, and type into it
+  chat       speak a chat(8) script to a console or a modem
   stop       press machines' power buttons, then end them
   kill       end machines at once
   pause      stop machines' processors and time
@@ -35,6 +36,7 @@ Commands:
   run        boot a kernel in a new machine
   list       show the machines that run
   attach     show a machine's console here, and type into it
+  chat       speak a chat(8) script to a console or a modem
   stop       press machines' power buttons, then end them
   kill       end machines at once
   pause      stop machines' processors and time
