@@ -258,6 +258,7 @@ static int start(struct run *r, struct err *e)
 		return rc;
 	if (r->o->rootfs)
 		inside_start(&r->inside, r->vm);
+	r->signals.asked = r->o->rootfs; /* nobody in there minds the power button */
 	errno = pthread_create(&r->thread, NULL, machine_main, r);
 	if (errno)
 		return err_sys(e, "cannot start a thread");

@@ -30,3 +30,29 @@ printf 'echo $((6*7))\nexit 5\n' | pandok script run --engine soft --timeout 120
 verdict script wrote script 42 -- ended script 5
 inside panic 'echo c >/proc/sysrq-trigger' </dev/null
 verdict panic grep -q 'sysrq triggered crash' "$OUT/panic.err" -- ended panic 3
+
+# On a terminal: a shell with job control, in the guest's root; leaving it ends the run.
+cat >"$OUT/shell.t" <<END
+run run --engine soft --rootfs / $kernel
+expect #
+send tty; echo \$((6*7))^M
+expect /dev/ttyS0
+expect 42
+send sleep 1000^M
+send ^C
+send cd /etc && uname -r^M
+expect $version
+send exit 4^M
+status 4
+cooked
+END
+gcc -std=gnu17 -O1 -Wall -Wextra -Werror -o "$OUT/drive" test/terminal/drive.c
+why=$("$UNPRIV" "$OUT/drive" "$OUT/shell.t" "$PROG") && echo "ok shell" || echo "FAIL shell: $why"
+
+# Ctrl-C ends a command that runs on and on.
+inside endless 'echo begun; sleep 1000' </dev/null &
+until grep -q begun "$OUT/endless.out" 2>/dev/null || [ -e "$OUT/endless.status" ]; do sleep 0.1; done
+pid=$(pgrep -f "^$PROG run.*sleep 1000" | head -n 1)
+[ -z "$pid" ] || kill -INT "$pid"
+wait
+verdict endless ended endless 1 -- grep -q 'ended by SIGINT' "$OUT/endless.err"
