@@ -1,5 +1,5 @@
 # The debugger's prompt on a machine that was not started yet; COMMANDs are shown as if typed.
-$ cd $TREE/$B/guest && { pandok run --engine soft --gdb-wait --debug-socket "unix:$XDG_STATE_HOME.sock" smasher >/dev/null 2>&1 & } ; until [ -S "$XDG_STATE_HOME.sock" ]; do :; done; pandok debug "unix:$XDG_STATE_HOME.sock" 'show pcpu' 'show registers' dis 'x/4xg $rip' 'x/3xw 0x100000' 'break 0x100010' 'watch 0x100000 4 rw' 'watch 0x100001 4' 'show breaks' 'delete 7' 'delete 1' delete 'vtop $rip' 'ptov 0x100000' 'write $rax 0x1234' 'write/w 0x9000 1 2 3' 'x/3xw 0x9000' cpu 'cpu 1' 'step' 'step 0' next 'capture status' 'capture on' 'show event' 'capture off' 'capture status' 'capture reset' 'script x=show event' 'script x' 'run x' 'unscript x' 'run x' 'textdump status' 'call nmi 5' ps 'bt' 'whatis 1' 'print jiffies' 'show modules' 'show known' 'help x' 'help nonsense' nonsense 'x/9z' 'continue now' kill
+$ cd $TREE/$B/guest && { pandok run --engine soft --gdb-wait --debug-socket "unix:$XDG_STATE_HOME.sock" smasher >/dev/null 2>&1 & } ; until [ -S "$XDG_STATE_HOME.sock" ]; do :; done; pandok debug "unix:$XDG_STATE_HOME.sock" 'show pcpu' 'show registers' dis 'x/4xg $rip' 'x/3xw 0x100000' 'break 0x100010' 'watch 0x100000 4 rw' 'watch 0x100001 4' 'show breaks' 'delete 7' 'delete 1' delete 'vtop $rip' 'ptov 0x100000' 'write $rax 0x1234' 'write/w 0x9000 1 2 3' 'x/3xw 0x9000' cpu 'cpu 1' 'step' 'step 0' next 'capture status' 'capture on' 'show event' 'capture off' 'capture status' 'capture reset' 'script x=show event' 'script x' 'run x' 'unscript x' 'run x' 'textdump status' 'call nmi 5' ps 'bt' 'whatis 1' 'print jiffies' 'show modules' 'show known' 'help x' 'help nonsense' nonsense 'x/9z' 'continue now' kill | sed 's|^#| #|'
 the machine was not started yet
 0x200000
 db> show pcpu
@@ -106,7 +106,7 @@ db> ps
 ?? tasks are not found without symbols
 db> bt
 cpu 0: 
-#0   0000000000200004 0x200004
+ #0   0000000000200004 0x200004
 db> whatis 1
 the kernel's types are not known: no kernel image was found
 db> print jiffies
@@ -132,7 +132,6 @@ db> x/9z
 db> continue now
 usage: continue
 db> kill
-#0   0000000000200004 0x200004
 $ pandok debug
 pandok: debug: no machine and no file given
 Try 'pandok help debug'.
