@@ -68,7 +68,7 @@ build/deps/%: tools/deps.txt tools/deps.sh
 	@mkdir -p build/deps && touch $@
 
 deps: ## install every package that any target needs
-	@tools/deps.sh build run test fresh bench
+	@tools/deps.sh build run test fresh soak bench
 
 # ---- the program ------------------------------------------------------------------------
 
