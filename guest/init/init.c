@@ -59,8 +59,9 @@ static void die(const char *what, const char *name, long rc)
 
 	add(text, sizeof(text), what);
 	add(text, sizeof(text), name);
-	add(text, sizeof(text), ": error ");
-	add_number(text, sizeof(text), -rc);
+	add(text, sizeof(text), rc == -2 ? ": no such file" : rc == -19 ? ": no driver for it" : ": error ");
+	if (rc != -2 && rc != -19)
+		add_number(text, sizeof(text), -rc);
 	add(text, sizeof(text), "\n");
 	say(2, text);
 	if (err_fd >= 0)
@@ -246,6 +247,7 @@ static void use_io(void)
 	feed_input();
 	SYS_2(dup2, out_fd, 1);
 	SYS_2(dup2, err_fd, 2);
+	err_fd = -1;
 }
 
 /* The device behind /dev/console is the one that can be a session's terminal. */

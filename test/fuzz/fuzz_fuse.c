@@ -19,6 +19,7 @@
 
 static char dir[] = "/tmp/pandok-fuzz.XXXXXX", inside[64];
 static u64 node[IDS], handle[IDS];
+static struct fs_file file[] = { { "in", -1 }, { "out", -1 } };
 
 static const u8 *in;
 static size_t left;
@@ -58,6 +59,8 @@ static void once(void)
 	if (!mkdtemp(dir) || chdir(dir) || !(f = fopen("outside", "w")))
 		abort();
 	fclose(f);
+	file[0].fd = open("/dev/zero", O_RDONLY);
+	file[1].fd = open("/dev/null", O_WRONLY);
 	snprintf(inside, sizeof(inside), "%s/in", dir);
 	atexit(leave);
 }
@@ -141,7 +144,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t len)
 		once();
 	if (mkdir(inside, 0755) || symlink("../outside", "in/link") || mkdir("in/sub", 0755))
 		abort();
-	if (len && fs_open(inside, data[0] & 7, 64, &fs, &e))
+	if (len && (data[0] & 8 ? fs_open_files(file, 2, &fs, &e) : fs_open(inside, data[0] & 7, 64, &fs, &e)))
 		abort();
 	if (len) {
 		in = data + 1;
