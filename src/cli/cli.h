@@ -41,6 +41,7 @@ int cmd_kill(int argc, char **argv);
 int cmd_pause(int argc, char **argv);
 int cmd_resume(int argc, char **argv);
 int cmd_stats(int argc, char **argv);
+int cmd_balloon(int argc, char **argv);
 int cmd_check(int argc, char **argv);
 int cmd_crash(int argc, char **argv);
 int cmd_debug(int argc, char **argv);

@@ -68,6 +68,8 @@ const struct cmd cmds[] = {
 	{ "kill", "NAME...", "end machines at once", cmd_kill, NULL, NULL },
 	{ "pause", "NAME...", "stop machines' processors and time", cmd_pause, NULL, NULL },
 	{ "resume", "NAME...", "let paused machines go on", cmd_resume, NULL, NULL },
+	{ "balloon", "NAME SIZE", "ask a machine to give up so much of its memory; 0: none of it",
+	  cmd_balloon, NULL, NULL },
 	{ "stats", "[OPTION...] NAME", "show a machine's counters", cmd_stats, stats_opts, NULL },
 	{ "check", "[OPTION...]", "say which engine would run here, and why", cmd_check,
 	  check_opts, NULL },

@@ -81,6 +81,16 @@ static int req_kill(struct ctl_call *c, struct err *e)
 	return 0;
 }
 
+static int req_balloon(struct ctl_call *c, struct err *e)
+{
+	u64 bytes;
+
+	if (opt_size(c->argv[1], &bytes) || bytes >= c->ctl->o->memory)
+		return err_set(e, -EINVAL, "'%s' is no size below the machine's memory", c->argv[1]);
+	vm_balloon(c->ctl->vm, bytes);
+	return 0;
+}
+
 static int req_break(struct ctl_call *c, struct err *e)
 {
 	(void)e;
@@ -155,6 +165,7 @@ const struct ctl_row ctl_rows[] = {
 	{ "kill", "", "end the machine at once", req_kill, 0, 0 },
 	{ "pause", "", "stop the processors and the guest's time", req_pause, 0, 0 },
 	{ "resume", "", "go on after pause", req_resume, 0, 0 },
+	{ "balloon", "SIZE", "ask the guest to give up so much of its memory", req_balloon, 1, 1 },
 	{ "break", "", "send a break on the serial line", req_break, 0, 0 },
 	{ "stats", "", "the counters", req_stats, 0, 0 },
 	{ "attach", "[new]", "the console: bytes in both directions from here on; new: no old output",

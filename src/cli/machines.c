@@ -213,6 +213,23 @@ int cmd_kill(int argc, char **argv) { return each(argc, argv, NULL, "kill", AND_
 int cmd_pause(int argc, char **argv) { return each(argc, argv, NULL, "pause", 0); }
 int cmd_resume(int argc, char **argv) { return each(argc, argv, NULL, "resume", 0); }
 
+int cmd_balloon(int argc, char **argv)
+{
+	char line[CTL_LINE_MAX], reply[CTL_REPLY_MAX];
+	struct err e;
+	int fd;
+
+	if (argc != 3)
+		return cli_usage("balloon", "a machine's name and a size are wanted");
+	snprintf(line, sizeof(line), "balloon %s", argv[2]);
+	if (ask(argv[1], line, reply, &fd, &e)) {
+		cli_error(argv[1], &e);
+		return CLI_ERROR;
+	}
+	close(fd);
+	return CLI_OK;
+}
+
 static void show_stats(const char *reply)
 {
 	const char *name, *help;

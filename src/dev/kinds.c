@@ -20,6 +20,7 @@ const struct dev_ops *const dev_kinds[] = {
 	&fwcfg_ops,
 	&virtio_blk_ops,
 	&virtio_rng_ops,
+	&virtio_balloon_ops,
 	&virtio_net_ops,
 	&virtio_fs_ops,
 	&virtio_vsock_ops,

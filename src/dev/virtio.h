@@ -147,11 +147,14 @@ void virtio_write(struct dev *d, unsigned bar, u64 offset, unsigned size, u64 va
 	VQ_FIELD(type, unsignalled, U16)
 
 /* ---- the kinds, and how the board connects each ---- */
-extern const struct dev_ops virtio_blk_ops, virtio_rng_ops, virtio_net_ops,
+extern const struct dev_ops virtio_balloon_ops, virtio_blk_ops, virtio_rng_ops, virtio_net_ops,
 	virtio_vsock_ops, virtio_console_ops;
 
 struct disk;
 void virtio_blk_wire(struct dev *d, const struct virtio_host *h, struct disk *disk, unsigned ncpus);
+/* virtio_balloon_set - ask the guest to give up so many bytes of its memory, or take them back. */
+void virtio_balloon_set(struct dev *d, u64 bytes);
+void virtio_balloon_wire(struct dev *d, const struct virtio_host *h);
 void virtio_rng_wire(struct dev *d, const struct virtio_host *h);
 struct net;
 void virtio_net_wire(struct dev *d, const struct virtio_host *h, struct net *n);

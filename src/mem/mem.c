@@ -105,6 +105,16 @@ void mem_clear(struct mem *m)
 	}
 }
 
+void mem_discard(struct mem *m, gpa_t at, u64 len)
+{
+	u64 first = (at.at + GUEST_PAGE_SIZE - 1) & ~(GUEST_PAGE_SIZE - 1);
+	u64 end = (at.at + len) & ~(GUEST_PAGE_SIZE - 1);
+	u8 *p = at.at + len >= len && first < end ? mem_host_w(m, GPA(first), end - first) : NULL;
+
+	if (p && !madvise(p, end - first, MADV_DONTNEED))
+		mem_written(m, GPA(first), end - first);
+}
+
 int mem_add_rom(struct mem *m, gpa_t at, const void *data, u64 len, struct err *e)
 {
 	u64 room = (len + GUEST_PAGE_SIZE - 1) & ~(GUEST_PAGE_SIZE - 1);

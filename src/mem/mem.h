@@ -35,6 +35,12 @@ void mem_free(struct mem *m);
 /* mem_clear - RAM is zero again, as after power-on; ends in mem_written. No vCPU runs. */
 void mem_clear(struct mem *m);
 
+/*
+ * mem_discard - the guest does not need these bytes: whole pages of RAM in the range go back to the host
+ * and read as zeroes, the rest stays. What is no RAM is left alone. Any thread; ends in mem_written.
+ */
+void mem_discard(struct mem *m, gpa_t at, u64 len);
+
 /* mem_add_rom - put len bytes (copied) at a page-aligned place outside RAM. */
 int mem_add_rom(struct mem *m, gpa_t at, const void *data, u64 len, struct err *e);
 

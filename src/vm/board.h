@@ -79,6 +79,9 @@ MUST_CHECK int board_firmware(struct board *b, const void *vga_rom, u32 vga_len,
 /* board_reset - devices as after RESET; every vCPU is outside run(). Time goes on. */
 void board_reset(struct board *b);
 
+/* board_balloon - ask the guest to give up so many bytes of its memory. Any thread but a vCPU's. */
+void board_balloon(struct board *b, u64 bytes);
+
 /* board_power_button - press it: an ACPI fixed event. Any thread. */
 void board_power_button(struct board *b);
 

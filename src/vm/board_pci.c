@@ -110,6 +110,14 @@ static void wire_rng(struct board *b, struct dev *d, unsigned i)
 	virtio_rng_wire(d, &h);
 }
 
+static void wire_balloon(struct board *b, struct dev *d, unsigned i)
+{
+	struct virtio_host h = host_of(b);
+
+	(void)i;
+	virtio_balloon_wire(d, &h);
+}
+
 static unsigned nets(const struct board *b)
 {
 	return b->config.cards.nnets;
@@ -203,6 +211,7 @@ static void wire_console(struct board *b, struct dev *d, unsigned i)
 static const struct card_kind kinds[] = {
 	{ &virtio_blk_ops, count_blk, wire_blk, drain_virtio, virtio_unwire },
 	{ &virtio_rng_ops, one, wire_rng, drain_virtio, virtio_unwire },
+	{ &virtio_balloon_ops, one, wire_balloon, drain_virtio, virtio_unwire },
 	{ &virtio_net_ops, nets, wire_net, drain_virtio, virtio_net_unwire },
 	{ &virtio_fs_ops, shares, wire_share, drain_virtio, virtio_fs_unwire },
 	{ &virtio_vsock_ops, vsocks, wire_vsock, drain_virtio, virtio_vsock_unwire },
@@ -277,4 +286,13 @@ void board_cards_free(struct board *b)
 		dev_fini(&b->card[i].dev);
 	}
 	free(b->card);
+}
+
+void board_balloon(struct board *b, u64 bytes)
+{
+	pthread_mutex_lock(&b->lock);
+	for (unsigned i = 0; i < b->ncards; i++)
+		if (b->card[i].dev.ops == &virtio_balloon_ops)
+			virtio_balloon_set(&b->card[i].dev, bytes);
+	pthread_mutex_unlock(&b->lock);
 }

@@ -202,6 +202,11 @@ u8 vm_exit_value(const struct vm *vm)
 	return vm->exit_value;
 }
 
+void vm_balloon(struct vm *vm, u64 bytes)
+{
+	board_balloon(vm->board, bytes);
+}
+
 void vm_power_button(struct vm *vm)
 {
 	board_power_button(vm->board);

@@ -129,6 +129,10 @@ void vm_reset(struct vm *vm);
 
 u8 vm_exit_value(const struct vm *vm); /* value written to port 0xF4 */
 
+/* vm_balloon - ask the guest to give up so many bytes of its memory; 0: it may have all of it again.
+ * Any thread but a vCPU's. */
+void vm_balloon(struct vm *vm, u64 bytes);
+
 void vm_power_button(struct vm *vm); /* any thread but a vCPU's */
 
 /* vm_serial_in - bytes for serial port i; returns how many were taken (the rest: later). Any

@@ -18,6 +18,7 @@ Commands:
   kill       end machines at once
   pause      stop machines' processors and time
   resume     let paused machines go on
+  balloon    ask a machine to give up so much of its memory; 0: none of it
   stats      show a machine's counters
   check      say which engine would run here, and why
   debug      look into a running machine or a vmcore file
@@ -41,6 +42,7 @@ Commands:
   kill       end machines at once
   pause      stop machines' processors and time
   resume     let paused machines go on
+  balloon    ask a machine to give up so much of its memory; 0: none of it
   stats      show a machine's counters
   check      say which engine would run here, and why
   debug      look into a running machine or a vmcore file
