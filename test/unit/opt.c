@@ -156,7 +156,6 @@ static void refusals(void **unused)
 	REFUSED("engine: 'qemu' is not one of auto|soft|kvm", "--engine", "qemu", "k");
 	REFUSED("no-reboot: 'maybe' is not yes or no", "--no-reboot=maybe", "k");
 	REFUSED("cpus: 'two' is not a number", "--cpus", "two", "k");
-	REFUSED("--cpus: this version runs one processor only", "--cpus", "2", "k");
 	REFUSED("--digest needs --deterministic", "--digest=x", "k");
 	REFUSED("option '--initrd' stands after the kernel: put it before, or '--' before it if it is "
 		"for the guest", "k", "--initrd", "x");
