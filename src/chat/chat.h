@@ -54,4 +54,20 @@ int chat_end(struct chat *c, int status);
 
 const char *chat_why(const struct chat *c); /* why it ended, a sentence; "" after CHAT_OK */
 
+/* ---- scripts out of traces ---- */
+
+struct chat_trace {
+	const char *find, *path;         /* the dialogue in which this was sent, or of this file; NULL */
+	int fd;                          /* of this descriptor; -1 */
+	const char *secret, *variable;   /* each secret becomes $variable; NULL: none */
+	void (*warn)(void *ctx, const char *text);
+	void *ctx;
+};
+
+/*
+ * chat_from_trace - turn one dialogue of an strace log into a script. Without find, path and fd: that
+ * with a /dev/tty*. Errors say what the log does not have.
+ */
+MUST_CHECK int chat_from_trace(FILE *log, const struct chat_trace *how, FILE *to, struct err *e);
+
 #endif

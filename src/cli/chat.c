@@ -1,6 +1,7 @@
 /* chat.c - the command `chat`: chat(8)'s options and signals around the scripts. */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +14,8 @@
 #include "cli/line.h"
 
 struct chat_command {
-	char *to;
+	char *to, *trace, *find, *path, *secret, *variable;
+	u64 fd;
 	const char *file, *report;
 	bool verbose, to_stderr, no_syslog;
 	struct chat_config config;
@@ -23,6 +25,18 @@ struct chat_command {
 const struct opt chat_opts[] = {
 	{ "to", "WHERE", OPT_TEXT, 0, offsetof(struct chat_command, to), 0, 0,
 	  "whom to speak to: a device's path, unix:PATH, tcp:HOST:PORT, machine:NAME" },
+	{ "from-trace", "FILE", OPT_TEXT, 0, offsetof(struct chat_command, trace), 0, 0,
+	  "print the script of a dialogue in FILE, an strace log ('-': standard input)" },
+	{ "find", "TEXT", OPT_TEXT, 0, offsetof(struct chat_command, find), 0, 0,
+	  "from-trace: the dialogue in which TEXT was sent, a PIN say" },
+	{ "path", "FILE", OPT_TEXT, 0, offsetof(struct chat_command, path), 0, 0,
+	  "from-trace: the dialogue with FILE" },
+	{ "fd", "N", OPT_NUMBER, 0, offsetof(struct chat_command, fd), 0, 0,
+	  "from-trace: the dialogue through descriptor N" },
+	{ "secret", "TEXT", OPT_TEXT, 0, offsetof(struct chat_command, secret), 0, 0,
+	  "from-trace: write a variable instead of TEXT" },
+	{ "variable", "NAME", OPT_TEXT, 0, offsetof(struct chat_command, variable), 0, 0,
+	  "from-trace: that variable (default SECRET)" },
 	{ 0 },
 };
 
@@ -180,13 +194,46 @@ static int converse(struct chat_command *c, int argc, char **argv, struct err *e
 	return status;
 }
 
+/* ---- out of a trace ---- */
+
+static void warn(void *ctx, const char *text)
+{
+	(void)ctx;
+	cli_say("%s", text);
+}
+
+static int print_script(struct chat_command *c, struct err *e)
+{
+	bool is_stdin = !strcmp(c->trace, "-");
+	FILE *f = is_stdin ? stdin : fopen(c->trace, "re");
+	struct chat_trace how = {
+		.find = c->find, .path = c->path, .fd = c->fd < INT_MAX ? (int)c->fd : -1,
+		.secret = c->secret && *c->secret ? c->secret : NULL,
+		.variable = c->variable ? c->variable : "SECRET", .warn = warn,
+	};
+	int rc;
+
+	if (!f)
+		return err_sys(e, "cannot open '%s'", c->trace), CHAT_BAD;
+	rc = chat_from_trace(f, &how, stdout, e);
+	if (rc)
+		err_in(e, rc, "%s", is_stdin ? "standard input" : c->trace);
+	if (!is_stdin)
+		fclose(f);
+	return rc ? CHAT_BAD : cli_flush();
+}
+
 int cmd_chat(int argc, char **argv)
 {
-	struct chat_command c = { .line = { .in = -1, .out = -1 } };
+	struct chat_command c = { .line = { .in = -1, .out = -1 }, .fd = UINT64_MAX };
 	struct err e = { "" };
 	int words = argc, status = CHAT_BAD;
 
-	if (!parse(&c, argc, argv, &words))
+	if (parse(&c, argc, argv, &words))
+		status = CHAT_BAD;
+	else if (c.trace)
+		status = print_script(&c, &e);
+	else
 		status = open_all(&c, &e) ? CHAT_BROKEN : converse(&c, argc - words, argv + words, &e);
 	if (status && e.text[0])
 		cli_error("chat", &e);
