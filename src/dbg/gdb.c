@@ -658,30 +658,45 @@ static void loop(struct gdb *g)
 }
 
 /* gdb expects the machine to stand when it comes. */
-static void gdb_serve(struct dbg *d, int fd)
+struct gdb *gdb_new(struct dbg *d, int fd)
 {
 	struct gdb *g = calloc(1, sizeof(*g));
 
-	if (!g) {
-		close(fd);
-		return;
-	}
+	if (!g)
+		return NULL;
 	session_init(&g->s, d, &g->to);
 	g->to.put = console_put;
 	g->fd = fd;
 	g->client.wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	pthread_mutex_lock(&d->lock);
 	client_add(d, &g->client);
 	if (!d->held)
 		stop_hold(d, STOP_ASKED, 0, "gdb came");
-	loop(g);
+	return g;
+}
+
+void gdb_free(struct gdb *g)
+{
 	release(g);
-	client_remove(d, &g->client);
-	pthread_mutex_unlock(&d->lock);
+	client_remove(g->s.d, &g->client);
 	close(g->client.wake);
-	close(fd);
+	close(g->fd);
 	free(g->description);
 	free(g);
+}
+
+static void gdb_serve(struct dbg *d, int fd)
+{
+	struct gdb *g;
+
+	pthread_mutex_lock(&d->lock);
+	g = gdb_new(d, fd);
+	if (g) {
+		loop(g);
+		gdb_free(g);
+	} else {
+		close(fd);
+	}
+	pthread_mutex_unlock(&d->lock);
 }
 
 int dbg_gdb(struct dbg *d, const char *where, struct err *e)

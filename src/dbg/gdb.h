@@ -19,6 +19,12 @@ void reply_hex(struct gdb_reply *r, const void *data, size_t len);
 /* hex_bytes - decode 2*len digits; false when there are not that many. */
 bool hex_bytes(const char *text, size_t len, void *ret);
 
+/* A session on fd, which gdb_free() closes; bytes that came. With the debugger's lock. */
+struct gdb;
+struct gdb *gdb_new(struct dbg *d, int fd);
+void gdb_bytes(struct gdb *g, const char *buf, size_t len);
+void gdb_free(struct gdb *g);
+
 /* Register n in gdb's order. get: returns its length, 0 for none. set: false for none, or when text
  * does not have its digits. */
 size_t gdb_reg_get(const struct vcpu *v, unsigned n, u8 ret[16]);
