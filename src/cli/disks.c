@@ -78,6 +78,22 @@ static int add_medium(struct disks *ds, const char *file, unsigned flags, enum v
 	return 0;
 }
 
+/* --seed USER-DATA[,META-DATA]: a disk of its own behind the others. */
+static int add_seed(struct disks *ds, const char *text, struct err *e)
+{
+	char *user = strdup(text), *comma = user ? strchr(user, ',') : NULL;
+	int rc;
+
+	if (!user)
+		return err_set(e, -ENOMEM, "out of memory");
+	if (comma)
+		*comma = 0;
+	rc = disk_open_seed(user, comma ? comma + 1 : NULL, &ds->at[ds->n].disk, e);
+	ds->n += !rc;
+	free(user);
+	return rc ? err_in(e, rc, "seed") : 0;
+}
+
 /* Four drives are all that two cables have room for. */
 static int check_ide(const struct disks *ds, struct err *e)
 {
@@ -93,13 +109,15 @@ int disks_open(struct disks *ds, const struct options *o, struct err *e)
 {
 	int rc = 0;
 
-	*ds = (struct disks){ .at = calloc(o->block.n + 2, sizeof(*ds->at)) };
+	*ds = (struct disks){ .at = calloc(o->block.n + 3, sizeof(*ds->at)) };
 	if (!ds->at)
 		return err_set(e, -ENOMEM, "out of memory");
 	for (unsigned i = 0; i < o->block.n && !rc; i++)
 		rc = add(ds, o, o->block.at[i], e);
 	if (!rc)
 		rc = add_medium(ds, o->cdrom, DISK_READONLY | DISK_RAW | DISK_CDROM, VM_DISK_CDROM, "cdrom", e);
+	if (!rc && o->seed)
+		rc = add_seed(ds, o->seed, e);
 	return rc ? rc : check_ide(ds, e);
 }
 

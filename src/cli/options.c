@@ -55,6 +55,8 @@ const struct opt run_opts[] = {
 	  "a disk: a file, a block device or nbd:URI; behind it ide, ro, overlay, raw, serial=S" },
 	{ ROW("overlay", NULL, OPT_FLAG, overlay), 0, 0,
 	  "write to a temporary layer above each disk, which is gone at the end" },
+	{ ROW("seed", "USER-DATA[,META-DATA]", OPT_TEXT, seed), 0, 0,
+	  "one more disk, where cloud-init in the guest finds these files" },
 	{ ROW("packed-rings", NULL, OPT_FLAG, packed_rings), 0, 0,
 	  "offer packed rings to the drivers of virtio devices" },
 	{ ROW("display", "serial|screen", OPT_CHOICE, display), 0, 0,

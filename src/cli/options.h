@@ -17,6 +17,7 @@ struct options {
 	char *load_at; /* see load_address() */
 	bool explain_relocs;
 	bool overlay, packed_rings;
+	char *seed;
 	char *vsock;
 	char *rootfs, *exec;
 	unsigned console; /* enum console_on */

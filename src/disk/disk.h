@@ -45,6 +45,14 @@ enum { /* disk_open's flags, and what disk_flags() says */
  */
 MUST_CHECK int disk_open(const char *spec, unsigned flags, struct disk **ret, struct err *e);
 
+/*
+ * disk_open_seed - a read-only disk labelled cidata with these files as user-data and meta-data, where
+ * cloud-init looks for them.
+ *   meta_data   NULL: one with an instance-id made from the user data
+ */
+MUST_CHECK int disk_open_seed(const char *user_data, const char *meta_data, struct disk **ret,
+			      struct err *e);
+
 /* disk_close - waits for requests under way; NULL is fine. Does not flush. */
 void disk_close(struct disk *d);
 

@@ -1,7 +1,7 @@
-# lab.sh - a small guest on every kind of disk: raw, packed rings, read-only, overlay, qcow2,
-# NBD.
+# lab.sh - a small guest on every kind of disk: raw, packed rings, read-only, overlay, seed,
+# qcow2, NBD.
 . test/disk/lib.sh
-need_lab raw packed readonly overlay qcow2 qcow2-without-qemu-nbd nbd
+need_lab raw packed seed readonly overlay qcow2 qcow2-without-qemu-nbd nbd
 
 raw=$OUT/raw.img
 image "$raw" 64M
@@ -37,6 +37,12 @@ verdict readonly ended readonly 0 -- said readonly "$written" -- said readonly '
 cp --sparse=always "$raw" "$OUT/before.img"
 echo "$write" | lab overlay --overlay --block "$raw"
 verdict overlay ended overlay 0 -- sum overlay -- differ /dev/null "$raw" -- cmp "$raw" "$OUT/before.img"
+
+printf '#cloud-config\npackages: []\n' >"$OUT/user-data"
+echo "modprobe -a virtio_pci virtio_blk isofs; mkdir /m; mount -t iso9660 /dev/vda /m; cat /m/*-data
+echo label \$(dd if=/dev/vda bs=1 skip=32808 count=6 2>/dev/null)" | lab seed --seed "$OUT/user-data"
+verdict seed ended seed 0 -- said seed '#cloud-config' -- said seed 'local-hostname: pandok' -- \
+	said seed 'label cidata'
 
 if command -v qemu-img >/dev/null && command -v qemu-nbd >/dev/null; then
 	qemu-img convert -O qcow2 "$raw" "$OUT/disk.qcow2" && chmod 666 "$OUT/disk.qcow2"

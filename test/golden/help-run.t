@@ -39,6 +39,9 @@ Options:
                             ide, ro, overlay, raw, serial=S
   --overlay                 write to a temporary layer above each disk, which is
                             gone at the end
+  --seed USER-DATA[,META-DATA]
+                            one more disk, where cloud-init in the guest finds
+                            these files
   --packed-rings            offer packed rings to the drivers of virtio devices
   --display serial|screen   what the console shows: serial port, or text screen
                             and keyboard (default serial)
