@@ -34,12 +34,12 @@ static const struct {
 	{ 0, 6, "\xfd" "7zXZ", "an xz file; unpack it first" },
 	{ 0, 4, "\x28\xb5\x2f\xfd", "a zstd file; unpack it first" },
 	{ 0, 6, "070701", "a cpio archive (is it the initrd?)" },
-	{ 0, 4, "QFI\xfb", "a qcow2 disk image" },
+	{ 0, 4, "QFI\xfb", "a qcow2 disk image: --block boots it" },
 	{ 0, 8, "!<arch>\n", "an archive (a Debian package?)" },
 	{ 0, 2, "#!", "a script" },
-	{ 0x8001, 5, "CD001", "a CD image" },
+	{ 0x8001, 5, "CD001", "a CD image: --cdrom boots it" },
 	{ 0, 2, "MZ", "an EFI program without a Linux setup header" },
-	{ 0x1fe, 2, "\x55\xaa", "a disk image or boot sector" },
+	{ 0x1fe, 2, "\x55\xaa", "a disk image or boot sector: --block boots it" },
 };
 
 static int unknown(const struct boot_file *f, struct err *e)

@@ -11,6 +11,21 @@ pandok: kernel: 'empty' is empty
 $ echo 'no kernel' >text; pandok run --engine soft text
 pandok: kernel 'text': not a kernel: neither a bzImage, nor ELF, nor with a Multiboot header
 [1]
+$ truncate -s 1M disk; printf '\125\252' | dd of=disk bs=1 seek=510 conv=notrunc status=none; pandok run --engine soft disk
+pandok: kernel 'disk': not a kernel: it is a disk image or boot sector: --block boots it
+[1]
+$ pandok run --engine soft --cdrom missing
+pandok: cdrom: cannot open 'missing': No such file or directory
+[1]
+$ pandok run --engine soft --bios missing
+pandok: bios: cannot open 'missing': No such file or directory
+[1]
+$ head -c 65536 /dev/zero >rom; pandok run --engine soft --bios rom
+pandok: bios: 'rom' is no BIOS: it has no jump where a processor starts
+[1]
+$ touch d; truncate -s 1M d; pandok run --engine soft --block d,ide,ro --block d,ide,ro --block d,ide,ro --block d,ide,ro --cdrom d
+pandok: IDE has room for 4 disks, the CD-ROM among them
+[1]
 $ pandok run --config missing kernel
 pandok: run: config: cannot open 'missing': No such file or directory
 [1]

@@ -98,3 +98,19 @@ $ pandok run --net none --net user --deterministic kernel
 pandok: run: --net: what comes over a network is never the same twice, as --deterministic needs it
 Try 'pandok help run'.
 [2]
+$ pandok run --cdrom x --boot disk,tape
+pandok: run: --boot: 'tape' does not begin with disk, cdrom, floppy or net
+Try 'pandok help run'.
+[2]
+$ pandok run --cdrom x --boot disk,cdrom,floppy,net
+pandok: run: --boot: the BIOS tries three kinds at most
+Try 'pandok help run'.
+[2]
+$ pandok run --cdrom x --screen picture.jpg
+pandok: run: --screen: 'picture.jpg' must end in .png (a picture) or .txt (its text)
+Try 'pandok help run'.
+[2]
+$ pandok run --cdrom x --display screen --debugcon
+pandok: run: --display screen and --debugcon both want the console
+Try 'pandok help run'.
+[2]
