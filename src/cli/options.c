@@ -86,7 +86,7 @@ const struct opt run_opts[] = {
 	{ ROW("on", "EVENT=COMMAND;...", OPT_LIST, on), 0, 0,
 	  "the debugger's script for panic, oops, triplefault, wedged, watchdog, break or default" },
 	{ ROW("watchdog", "SECONDS", OPT_TIME, watchdog_ns), 0, 0,
-	  "so long without output is an event" },
+	  "so long without output or use of a disk is an event" },
 	{ ROW("crash-dir", "DIR", OPT_TEXT, crash_dir), 0, 0,
 	  "where textdumps go (default: pandok/crash under $XDG_STATE_HOME)" },
 	{ ROW("crash-keep", "N", OPT_NUMBER, crash_keep), 0, 0,

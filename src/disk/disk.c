@@ -98,8 +98,14 @@ void disk_set_serial(struct disk *d, const char *serial)
 	d->serial[n] = 0;
 }
 
-static int check(const struct disk *d, const struct disk_req *r)
+u64 disk_requests(const struct disk *d)
 {
+	return __atomic_load_n(&d->requests, __ATOMIC_RELAXED);
+}
+
+static int check(struct disk *d, const struct disk_req *r)
+{
+	__atomic_fetch_add(&d->requests, 1, __ATOMIC_RELAXED);
 	if (r->op == DISK_FLUSH)
 		return 0;
 	if (r->at % DISK_SECTOR || r->len % DISK_SECTOR || r->at > d->size || r->len > d->size - r->at)

@@ -58,6 +58,7 @@ void disk_close(struct disk *d);
 
 u64 disk_size(const struct disk *d); /* bytes, a multiple of DISK_SECTOR */
 unsigned disk_flags(const struct disk *d);
+u64 disk_requests(const struct disk *d); /* how many there were so far; any thread */
 const char *disk_serial(const struct disk *d); /* what a guest may show as its serial; never NULL */
 void disk_set_serial(struct disk *d, const char *serial); /* at most 20 bytes of it; before use */
 

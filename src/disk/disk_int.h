@@ -25,6 +25,7 @@ struct disk {
 	struct pool *pool;
 	pthread_mutex_t lock;
 	pthread_cond_t idle;
+	u64 requests;  /* so far; atomic */
 	unsigned busy; /* requests begun and not done */
 };
 

@@ -257,11 +257,22 @@ static u64 watchdog_deadline(const struct vm *vm)
 							  : UINT64_MAX;
 }
 
+/* Did the guest use a disk since this was asked last? */
+static bool disks_used(struct vm *vm)
+{
+	u64 before = vm->disk_requests;
+
+	vm->disk_requests = 0;
+	for (unsigned i = 0; i < vm->config.cards.ndisks; i++)
+		vm->disk_requests += disk_requests(vm->config.cards.disk[i].disk);
+	return vm->disk_requests != before;
+}
+
 static void watchdog_bark(struct vm *vm)
 {
 	char text[100];
 
-	snprintf(text, sizeof(text), "nothing was printed for %llu seconds",
+	snprintf(text, sizeof(text), "nothing was printed, and no disk used, for %llu seconds",
 		 (unsigned long long)(vm->config.watchdog_ns / SECOND));
 	pthread_mutex_unlock(&vm->lock);
 	vm_event_post(vm, VM_EV_WATCHDOG, 0, text);
@@ -285,7 +296,7 @@ static void wait_for_news(struct vm *vm)
 			pthread_cond_timedwait(&vm->changed, &vm->lock, &t);
 		else if (at == panic)
 			panic_settle(vm);
-		else if (!vm->pausing)
+		else if (!vm->pausing && !disks_used(vm))
 			watchdog_bark(vm);
 		else
 			vm->output_ns = vm_host_ns();

@@ -75,7 +75,7 @@ struct vm_config {
 	bool no_reboot;             /* a guest reset ends the run */
 	bool reset_on_triple_fault;
 	bool panic_continue;        /* a panic is an event but not the end of the run */
-	u64 watchdog_ns;            /* so long without output is an event; 0: never */
+	u64 watchdog_ns;            /* so long without output or a disk's use is an event; 0: never */
 	bool debug_exit;            /* port 0xF4 */
 	bool single_step, deterministic;
 	bool debug_exceptions;      /* log each exception the guest takes */

@@ -33,6 +33,7 @@ struct vm {
 	char note[320];
 	unsigned boots;          /* how often a kernel was loaded */
 	atomic_bool leave;       /* vCPU threads end at their next turn */
+	u64 disk_requests;       /* when the watchdog looked last */
 	atomic_bool throttled;   /* a console is full: vCPU threads wait for it */
 	atomic_bool quiet_wanted; /* panicked: the time of each byte of output matters */
 	_Atomic u64 output_ns;   /* when the last byte came, CLOCK_MONOTONIC */

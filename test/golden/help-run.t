@@ -69,7 +69,7 @@ Options:
                             status 3 (default), or what the guest wants
   --on EVENT=COMMAND;...    the debugger's script for panic, oops, triplefault,
                             wedged, watchdog, break or default
-  --watchdog SECONDS        so long without output is an event
+  --watchdog SECONDS        so long without output or use of a disk is an event
   --crash-dir DIR           where textdumps go (default: pandok/crash under
                             $XDG_STATE_HOME)
   --crash-keep N            keep so many dumps, the newest (default 20; 0: all)
