@@ -28,7 +28,8 @@ CC      := gcc
 CLANG   := clang
 WARN    := -Wall -Wextra -Wshadow -Wvla -Wstrict-prototypes -Werror
 CFLAGS  := -std=gnu17 -O2 -g $(WARN) -fno-strict-aliasing $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer)
-CPPFLAGS := -Isrc -I$(B) -DPANDOK_VERSION='"$(VERSION)"'
+# Quoted names are ours: <xen/xen.h> is the system's, "xen/xen.h" is not.
+CPPFLAGS := -iquote src -I$(B) -DPANDOK_VERSION='"$(VERSION)"'
 LDFLAGS := -Wl,-z,relro,-z,now $(if $(SAN),-fsanitize=$(SAN))
 LDLIBS  := -lslirp -luring -lnbd -lZydis -llzma -lzstd -llz4 -lz -lbz2 -lxxhash -larchive -lpng -ledit -ljansson \
 	-lpthread

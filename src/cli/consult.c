@@ -63,3 +63,22 @@ void consult(const char *kernel)
 	doctor_free(d);
 	file_unmap(data, len);
 }
+
+void consult_trap(const char *kernel, u64 rip)
+{
+	const struct doctor_finding *f;
+	struct doctor *d;
+	const u8 *data;
+	struct err e;
+	u64 len;
+
+	if (!kernel || file_map(kernel, &data, &len, &e))
+		return;
+	d = doctor_look(data, len, DOCTOR_XEN);
+	f = d ? doctor_trap(d, rip) : NULL;
+	if (f)
+		cli_say("doctor: %s: %s\npandok: doctor: fix: %s", f->text, f->check->why,
+			f->check->fix);
+	doctor_free(d);
+	file_unmap(data, len);
+}

@@ -12,4 +12,7 @@ void file_unmap(const u8 *data, u64 len);
 /* consult - tell the person at the terminal what the doctor calls fatal in a kernel (NULL: none). */
 void consult(const char *kernel);
 
+/* consult_trap - a Xen guest died at rip: tell why, and the fix, when the doctor knows. */
+void consult_trap(const char *kernel, u64 rip);
+
 #endif

@@ -78,6 +78,8 @@ const struct opt run_opts[] = {
 	  "boot Linux with a directory as its root; what the guest writes there is not kept" },
 	{ ROW("exec", "COMMAND", OPT_TEXT, exec), 0, 0,
 	  "with --rootfs: run a shell command there instead of a shell; its exit status is ours" },
+	{ ROW("xen", NULL, OPT_FLAG, xen), 0, 0,
+	  "start the kernel as a Xen paravirtual guest, even if it could start otherwise" },
 	{ ROW("no-reboot", NULL, OPT_FLAG, no_reboot), 0, 0, "end when the guest reboots" },
 	{ ROW("on-triple-fault", "stop|reset", OPT_CHOICE, on_triple_fault), 0, 0,
 	  "what a triple fault does (default stop)" },

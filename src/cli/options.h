@@ -15,7 +15,7 @@ struct options {
 	struct opt_list library, initrd, block, net, share;
 	unsigned bind; /* 1: lazy */
 	char *load_at; /* see load_address() */
-	bool explain_relocs;
+	bool explain_relocs, xen;
 	bool overlay, packed_rings;
 	char *seed;
 	char *vsock;

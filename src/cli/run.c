@@ -144,6 +144,7 @@ static void fill_config(struct run *r)
 			.share = r->shares.at, .nshares = r->shares.n,
 		},
 		.debugcon = o->debugcon ? &r->console.debugcon : NULL,
+		.xen = o->xen,
 		.no_reboot = o->no_reboot,
 		.reset_on_triple_fault = o->on_triple_fault == TRIPLE_FAULT_RESET,
 		.debug_exit = o->debug_exit,
@@ -341,6 +342,8 @@ static int finish(struct run *r)
 	}
 	if (r->end.text[0] && r->why != VM_RESET)
 		cli_error(NULL, &r->end);
+	if (r->why == VM_TRIPLE_FAULT && !strcmp(vm_boot_report(r->vm)->protocol, "Xen PV"))
+		consult_trap(r->o->kernel, vm_vcpu(r->vm, 0)->rip);
 	return status;
 }
 

@@ -174,6 +174,18 @@ static void soft_put_state(struct vcpu *v)
 	soft_mode_changed(s);
 }
 
+static void soft_ops_tlb(struct vcpu *v, enum engine_tlb what, gva_t at)
+{
+	struct soft_vcpu *s = soft_of(v);
+
+	if (what == ENGINE_TLB_PAGE)
+		soft_tlb_flush_page(s, at.at);
+	else if (what == ENGINE_TLB_CR3)
+		soft_tlb_cr3(s, true);
+	else
+		soft_tlb_flush(s, true);
+}
+
 const struct engine_ops soft_ops = {
 	.name = "soft",
 	.new = soft_new,
@@ -184,6 +196,7 @@ const struct engine_ops soft_ops = {
 	.kick = soft_kick,
 	.get_state = soft_get_state,
 	.put_state = soft_put_state,
+	.tlb = soft_ops_tlb,
 	.breaks = soft_breaks,
 	.icount = soft_icount,
 };

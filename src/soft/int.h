@@ -75,6 +75,12 @@ u8 *lin_host(struct soft_vcpu *s, u64 lin, unsigned acc);
  */
 void soft_call_out(struct soft_vcpu *s);
 
+/* What the engine calls out to. */
+const struct engine_host *soft_host(struct soft_vcpu *s);
+
+/* soft_trapped - a personality has answered; returns STEP_JUMP, and run() is left when it said so. */
+enum step soft_trapped(struct soft_vcpu *s, enum trap_end end);
+
 /* What CPUID is made from. */
 const struct cpuid_config *soft_cpuid(struct soft_vcpu *s);
 

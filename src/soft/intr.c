@@ -242,12 +242,34 @@ static enum step enter_protected(struct soft_vcpu *s, struct entry *e)
 	return STEP_JUMP;
 }
 
+/*E:605 Somebody else's exceptions
+ * When a personality (Xen) runs the guest, no gate of the guest's is looked at: the personality is
+ * told, changes the processor's state as its own protocol demands, and the guest goes on from there.
+ */
+static enum step ask_personality(struct soft_vcpu *s, unsigned kind, const struct fault *f, u64 rip)
+{
+	const struct engine_host *h = soft_host(s);
+	struct engine_trap t;
+
+	t.kind = (u8)kind;
+	t.vec = f->vec;
+	t.has_err = f->has_err;
+	t.err = f->err;
+	t.cr2 = f->cr2;
+	t.rip = rip;
+	soft_call_out(s);
+	return soft_trapped(s, h->trap(h->ctx, cpu_of(s), &t));
+}
+
 enum step intr_try(struct soft_vcpu *s, enum intr_kind kind, const struct fault *f, u64 rip)
 {
+	static const u8 kinds[] = { TRAP_EXCEPTION, TRAP_IRQ, TRAP_INT, TRAP_NMI };
 	struct vcpu *v = cpu_of(s);
 	struct entry e;
 	enum step r;
 
+	if (unlikely(soft_host(s)->trap))
+		return ask_personality(s, kinds[kind], f, rip);
 	e.f = f;
 	e.kind = kind;
 	e.rip = rip;

@@ -156,6 +156,17 @@ void soft_mode_changed(struct soft_vcpu *s)
 
 void soft_inhibit(struct soft_vcpu *s) { s->inhibit = true; }
 
+const struct engine_host *soft_host(struct soft_vcpu *s) { return &s->soft->en.config.host; }
+
+enum step soft_trapped(struct soft_vcpu *s, enum trap_end end)
+{
+	if (end != TRAP_GO) {
+		s->exiting = true;
+		s->exit_why = end == TRAP_HALT ? RUN_HALT : RUN_EVENT;
+	}
+	return STEP_JUMP;
+}
+
 const struct cpuid_config *soft_cpuid(struct soft_vcpu *s) { return &s->soft->cpuid; }
 
 /* ---- deterministic time ---- */

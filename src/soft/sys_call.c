@@ -27,6 +27,12 @@ enum step op_syscall(struct soft_vcpu *s, const struct insn *in)
 	u16 sel = v->star >> 32 & 0xfffc;
 	u64 next = v->rip + in->len, rip;
 
+	if (unlikely(soft_host(s)->trap)) {
+		struct engine_trap t = { .kind = TRAP_SYSCALL, .rip = next };
+
+		soft_call_out(s);
+		return soft_trapped(s, soft_host(s)->trap(soft_host(s)->ctx, v, &t));
+	}
 	if (!(v->efer & EFER_SCE) || !in_protected(v))
 		return fault_ud(s);
 	if (!in_64bit(v) && v->vendor != VENDOR_AMD)

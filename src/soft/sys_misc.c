@@ -155,8 +155,13 @@ enum step op_cpuid(struct soft_vcpu *s, const struct insn *in)
 	struct vcpu *v = cpu_of(s);
 	struct cpuid_regs r;
 
-	(void)in;
 	soft_call_out(s);
+	if (unlikely(soft_host(s)->trap)) {
+		struct engine_trap t = { .kind = TRAP_CPUID, .rip = v->rip + in->len };
+
+		soft_host(s)->trap(soft_host(s)->ctx, v, &t);
+		return STEP_NEXT;
+	}
 	r = cpuid_model(soft_cpuid(s), v, (u32)v->gpr[RAX], (u32)v->gpr[RCX]);
 	v->gpr[RAX] = r.eax;
 	v->gpr[RBX] = r.ebx;

@@ -17,6 +17,12 @@ int vm_engine_pick(const struct vm_config *c, const struct engine_ops **ret, cha
 	struct kvm_verdict v = { 0 };
 
 	note[0] = 0;
+	if (c->xen) {
+		if (c->engine == VM_ENGINE_KVM)
+			return err_set(e, -EINVAL, "only the soft engine runs Xen guests");
+		*ret = &soft_ops;
+		return 0;
+	}
 	if (c->single_step || c->deterministic) {
 		if (c->engine == VM_ENGINE_KVM)
 			return err_set(e, -EINVAL, "only the soft engine counts single instructions");

@@ -171,7 +171,8 @@ static void run(struct vm *vm, struct runner *r)
 		triple_fault(vm, v);
 		break;
 	case RUN_DEBUG:
-		vm_event_break(vm, r);
+		if (!vm->xen || !xen_stepped(vm->xen, v))
+			vm_event_break(vm, r);
 		break;
 	case RUN_ERROR:
 		vm_stop(vm, VM_ERROR, "%s engine: %s", vm->ops->name, e.text);

@@ -65,7 +65,10 @@ static int make_engine(struct vm *vm, struct err *e)
 	};
 	int rc;
 
-	board_host(vm->board, &vm->host);
+	if (vm->xen)
+		xen_host(vm->xen, &vm->host);
+	else
+		board_host(vm->board, &vm->host);
 	c.host = vm->host;
 	rc = vm->ops->new(&c, &vm->engine, e);
 	return rc ? err_in(e, rc, "%s engine", vm->ops->name) : 0;
@@ -73,10 +76,14 @@ static int make_engine(struct vm *vm, struct err *e)
 
 static int make_machine(struct vm *vm, struct err *e)
 {
-	int rc = vm_engine_pick(&vm->config, &vm->ops, vm->note, sizeof(vm->note), e);
+	int rc;
 
+	vm->config.xen = vm_xen_wanted(&vm->config);
+	rc = vm_engine_pick(&vm->config, &vm->ops, vm->note, sizeof(vm->note), e);
 	if (!rc)
 		rc = mem_new(vm->config.ram, &vm->mem, e);
+	if (!rc && vm->config.xen)
+		rc = vm_xen_open(vm, e);
 	if (!rc && vm->config.bios)
 		rc = bios_open(vm->config.bios_path, vm->mem, &vm->bios, e);
 	if (!rc)
@@ -130,6 +137,7 @@ bool vm_free(struct vm *vm)
 	if (vm->stuck)
 		return false;
 	board_free(vm->board); /* first: its timers reach engine and vCPUs */
+	xen_free(vm->xen);
 	for (unsigned i = 0; vm->vcpu && i < vm->config.ncpus; i++)
 		if (vm->vcpu[i])
 			vm->ops->vcpu_free(vm->vcpu[i]);
@@ -169,6 +177,8 @@ static int load_bios(struct vm *vm, struct err *e)
 static int load_kernel(struct vm *vm, struct err *e)
 {
 	vm->config.boot.random_seed = seed(vm);
+	if (vm->xen)
+		return vm_xen_load(vm, e);
 	return boot_load(&vm->config.boot, vm->mem, vm->vcpu[0], &vm->report, e);
 }
 
@@ -180,7 +190,7 @@ int vm_load(struct vm *vm, struct err *e)
 		mem_clear(vm->mem);
 	if (vm->boots && vm->ops->reset)
 		vm->ops->reset(vm->engine);
-	rc = board_tables(vm->board, &vm->config.boot.acpi_rsdp, e);
+	rc = vm->xen ? 0 : board_tables(vm->board, &vm->config.boot.acpi_rsdp, e);
 	if (rc)
 		return rc;
 	for (unsigned i = 0; i < vm->config.ncpus; i++) {
@@ -209,11 +219,17 @@ void vm_balloon(struct vm *vm, u64 bytes)
 
 void vm_power_button(struct vm *vm)
 {
+	if (vm->xen) {
+		xen_shutdown_ask(vm->xen);
+		return;
+	}
 	board_power_button(vm->board);
 }
 
 size_t vm_serial_in(struct vm *vm, unsigned i, const u8 *buf, size_t len)
 {
+	if (vm->xen)
+		return i ? len : xen_console_in(vm->xen, buf, len);
 	return board_serial_in(vm->board, i, buf, len);
 }
 

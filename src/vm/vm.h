@@ -72,6 +72,7 @@ struct vm_config {
 	struct serial_backend *serial[VM_PORTS]; /* NULL: nothing plugged in */
 	struct vm_cards cards;
 	struct serial_backend *debugcon;  /* bytes of port 0xE9; only put is used; NULL: dropped */
+	bool xen;                   /* start the kernel as a Xen guest, even if it could start otherwise */
 	bool no_reboot;             /* a guest reset ends the run */
 	bool reset_on_triple_fault;
 	bool panic_continue;        /* a panic is an event but not the end of the run */

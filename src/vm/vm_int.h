@@ -9,6 +9,7 @@
 #include "vm/board.h"
 #include "vm/vm.h"
 #include "vm/watch.h"
+#include "xen/xen.h"
 
 /* A serial port's back end, with someone who reads along for a panic. */
 struct port {
@@ -23,6 +24,7 @@ struct vm {
 	struct mem *mem;
 	struct bios bios; /* config.bios */
 	struct board *board;
+	struct xen *xen;         /* NULL: the machine is a PC */
 	struct engine *engine;
 	const struct engine_ops *ops;
 	struct engine_host host;
@@ -81,6 +83,11 @@ int vm_engine_pick(const struct vm_config *c, const struct engine_ops **ret, cha
 
 /* vm.c: memory cleared, tables and kernel in place, every vCPU as after power-on. */
 int vm_load(struct vm *vm, struct err *e);
+
+/* xen_domain.c: is it to be a Xen domain; make Xen; load the kernel into a domain. */
+bool vm_xen_wanted(const struct vm_config *c);
+int vm_xen_open(struct vm *vm, struct err *e);
+int vm_xen_load(struct vm *vm, struct err *e);
 
 /* vcpu_loop.c: the thread of a vCPU (arg: struct runner) until vm->leave. */
 void *vm_vcpu_main(void *arg);

@@ -7,6 +7,27 @@
 #include "x86/vcpu.h"
 
 /*
+ * A personality stands where the guest would have a kernel at CPL 0, as Xen does: it is handed
+ * what would lead there.
+ */
+enum trap_kind {
+	TRAP_EXCEPTION, TRAP_IRQ, TRAP_INT /* int n, int3, into */, TRAP_NMI, TRAP_SYSCALL, TRAP_CPUID,
+};
+struct engine_trap {
+	u8 kind; /* enum trap_kind */
+	u8 vec;  /* but for SYSCALL and CPUID */
+	bool has_err;
+	u32 err;
+	u64 cr2; /* #PF */
+	u64 rip; /* where a handler would return to */
+};
+enum trap_end {
+	TRAP_GO,    /* go on at v->rip */
+	TRAP_HALT,  /* as after hlt */
+	TRAP_LEAVE, /* leave run() with RUN_EVENT */
+};
+
+/*
  * What an engine calls out to, filled in by vm before the engine is made. Every function may be
  * called by any vCPU thread at once; the callee locks. ctx is handed back unchanged.
  */
@@ -30,6 +51,11 @@ struct engine_host {
 	/* Deterministic mode: icount instructions are retired; fire due timers. Returns the count at
 	 * which the next is due, UINT64_MAX for none. NULL: no timers. */
 	u64 (*advance)(void *ctx, struct vcpu *v, u64 icount);
+	/*
+	 * soft: a personality. v is complete, v->rip at the instruction; it is changed as the answer
+	 * demands (mappings by engine_ops.tlb). NULL: none.
+	 */
+	enum trap_end (*trap)(void *ctx, struct vcpu *v, const struct engine_trap *t);
 };
 
 struct engine_config {
@@ -61,6 +87,8 @@ struct engine_break {
 	gva_t at; /* linear, in any address space */
 };
 
+enum engine_tlb { ENGINE_TLB_ALL, ENGINE_TLB_PAGE, ENGINE_TLB_CR3 };
+
 struct engine {
 	const struct engine_ops *ops;
 	struct engine_config config;
@@ -83,6 +111,11 @@ struct engine_ops {
 	void (*put_state)(struct vcpu *v);
 	/* RESET of what struct vcpu does not hold, before put_state; vCPUs are outside run(). NULL: none. */
 	void (*reset)(struct engine *en);
+	/*
+	 * From inside host.trap: forget cached translations of one page, or all; or of the address
+	 * space that v->cr3 no longer names.
+	 */
+	void (*tlb)(struct vcpu *v, enum engine_tlb what, gva_t at);
 	void (*irq_line)(struct engine *en, unsigned gsi, bool level); /* irqchip only */
 	void (*msi)(struct engine *en, u64 address, u32 data);         /* irqchip only */
 	/*

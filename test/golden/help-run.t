@@ -62,6 +62,8 @@ Options:
                             guest writes there is not kept
   --exec COMMAND            with --rootfs: run a shell command there instead of
                             a shell; its exit status is ours
+  --xen                     start the kernel as a Xen paravirtual guest, even if
+                            it could start otherwise
   --no-reboot               end when the guest reboots
   --on-triple-fault stop|reset
                             what a triple fault does (default stop)

@@ -112,6 +112,22 @@ u8 *lin_host(struct soft_vcpu *s, u64 lin, unsigned acc)
 }
 
 void soft_call_out(struct soft_vcpu *s) { s->call_outs++; }
+/* No personality: the processor does everything itself. */
+const struct engine_host *soft_host(struct soft_vcpu *s)
+{
+	static const struct engine_host none;
+
+	(void)s;
+	return &none;
+}
+
+enum step soft_trapped(struct soft_vcpu *s, enum trap_end end)
+{
+	(void)s;
+	(void)end;
+	return STEP_JUMP;
+}
+
 const struct cpuid_config *soft_cpuid(struct soft_vcpu *s) { return &s->cpuid; }
 u64 soft_tsc(struct soft_vcpu *s) { return s->tsc + s->v.tsc_offset; }
 void soft_inhibit(struct soft_vcpu *s) { s->inhibits++; }

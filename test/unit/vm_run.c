@@ -46,6 +46,17 @@ int board_new(const struct board_config *c, struct board **ret, struct err *e)
 	return 0;
 }
 
+/* No Xen here. */
+bool vm_xen_wanted(const struct vm_config *c) { return c->xen; }
+int vm_xen_open(struct vm *vm, struct err *e) { (void)vm; return err_set(e, -ENOSYS, "no Xen"); }
+int vm_xen_load(struct vm *vm, struct err *e) { (void)vm; return err_set(e, -ENOSYS, "no Xen"); }
+void xen_free(struct xen *x) { (void)x; }
+void xen_host(struct xen *x, struct engine_host *ret) { (void)x; (void)ret; }
+void xen_shutdown_ask(struct xen *x) { (void)x; }
+bool xen_stepped(struct xen *x, struct vcpu *v) { (void)x; (void)v; return false; }
+size_t xen_console_in(struct xen *x, const u8 *buf, size_t len) { (void)x; (void)buf; return len; }
+
+
 void board_free(struct board *b) { free(b); }
 
 static bool irq_pending(void *ctx, struct vcpu *v)
