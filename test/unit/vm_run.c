@@ -47,6 +47,7 @@ int board_new(const struct board_config *c, struct board **ret, struct err *e)
 }
 
 /* No Xen here. */
+struct xen;
 bool vm_xen_wanted(const struct vm_config *c) { return c->xen; }
 int vm_xen_open(struct vm *vm, struct err *e) { (void)vm; return err_set(e, -ENOSYS, "no Xen"); }
 int vm_xen_load(struct vm *vm, struct err *e) { (void)vm; return err_set(e, -ENOSYS, "no Xen"); }
