@@ -117,6 +117,7 @@ int board_tables(struct board *b, gpa_t *ret, struct err *e)
 
 void board_reset(struct board *b) { b->resets++; }
 u64 disk_requests(const struct disk *d) { return !d; }
+void board_balloon(struct board *b, u64 bytes) { (void)b; (void)bytes; }
 void board_pause(struct board *b) { b->paused = true; }
 void board_resume(struct board *b) { b->paused = false; }
 bool board_unhalt(struct board *b, struct vcpu *v) { return !b && !v; }
