@@ -80,7 +80,7 @@ struct vcpu {
 	unsigned index; /* also the local APIC id */
 	_Atomic u32 events;  /* EV_ bits; also the word a halted vCPU sleeps on */
 	_Atomic u8 state;    /* enum vcpu_state */
-	u8 sipi_vector;
+	_Atomic u8 sipi_vector;
 	struct engine *engine;
 	struct stats stats;
 };
