@@ -65,4 +65,4 @@ port() {
 }
 
 # until_said NAME TEXT - wait until guest NAME has printed TEXT.
-until_said() { : | once "$1" "$2"; }
+until_said() { once "$1" "$2" </dev/null; }

@@ -1,6 +1,7 @@
 /* peer.c - what the network tests run in guests and on the host: data with a known order over a vsock,
  * a unix socket or TCP.
  *   usage: peer send|receive BYTES END
+ *          peer pour|drain BYTES END: the same with zeroes that nobody looks at; says how long it took
  *          peer hear PORT, peer call PORT: a datagram and its answer
  *   END: vsock:PORT listen:PORT in a guest; unix:PATH unix-listen:PATH connect:PATH:PORT on the host;
  *        tcp:ADDRESS:PORT tcp-listen:PORT in both; - is standard output
@@ -13,6 +14,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <linux/vm_sockets.h>
@@ -125,7 +127,7 @@ static uint8_t byte(uint64_t i)
 	return (uint8_t)((i * 2654435761u) >> 13);
 }
 
-static int send_all(int fd, uint64_t total)
+static int send_all(int fd, uint64_t total, int patterned)
 {
 	static uint8_t buf[50000]; /* no power of two, so that windows end in the middle */
 	char verdict[16] = "";
@@ -133,7 +135,7 @@ static int send_all(int fd, uint64_t total)
 	for (uint64_t at = 0; at < total;) {
 		size_t n = total - at < sizeof(buf) ? (size_t)(total - at) : sizeof(buf), done = 0;
 
-		for (size_t i = 0; i < n; i++)
+		for (size_t i = 0; i < n && patterned; i++)
 			buf[i] = byte(at + i);
 		while (done < n) {
 			ssize_t w = write(fd, buf + done, n - done);
@@ -151,18 +153,20 @@ static int send_all(int fd, uint64_t total)
 	return 0;
 }
 
-static int receive_all(int fd, uint64_t total)
+static int receive_all(int fd, uint64_t total, int patterned)
 {
 	static uint8_t buf[70000];
 	uint64_t at = 0;
 	ssize_t n;
 
-	while ((n = read(fd, buf, sizeof(buf))) > 0)
-		for (ssize_t i = 0; i < n; i++, at++)
-			if (buf[i] != byte(at)) {
-				printf("byte %llu is wrong\n", (unsigned long long)at);
+	while ((n = read(fd, buf, sizeof(buf))) > 0) {
+		for (ssize_t i = 0; i < n && patterned; i++)
+			if (buf[i] != byte(at + (uint64_t)i)) {
+				printf("byte %llu is wrong\n", (unsigned long long)at + (uint64_t)i);
 				return 1;
 			}
+		at += (uint64_t)n;
+	}
 	if (n < 0)
 		die("read");
 	if (at != total) {
@@ -203,8 +207,9 @@ static int datagram(const char *port, int calls)
 
 int main(int argc, char **argv)
 {
+	struct timespec from, to;
+	int fd, rc, patterned;
 	uint64_t total;
-	int fd;
 
 	if (argc == 3)
 		return datagram(argv[2], !strcmp(argv[1], "call"));
@@ -215,5 +220,14 @@ int main(int argc, char **argv)
 	fd = open_end(argv[3]);
 	if (fd < 0)
 		die("accept");
-	return strcmp(argv[1], "send") ? receive_all(fd, total) : send_all(fd, total);
+	patterned = !strcmp(argv[1], "send") || !strcmp(argv[1], "receive");
+	clock_gettime(CLOCK_MONOTONIC, &from);
+	rc = strcmp(argv[1], "send") && strcmp(argv[1], "pour") ? receive_all(fd, total, patterned)
+								: send_all(fd, total, patterned);
+	clock_gettime(CLOCK_MONOTONIC, &to);
+	if (!patterned)
+		printf("bench tcp%s 0 %.3f B\n", strcmp(argv[1], "pour") ? "down" : "up",
+		       ((double)(to.tv_sec - from.tv_sec) * 1e9 + (double)(to.tv_nsec - from.tv_nsec)) /
+		       (double)total);
+	return rc;
 }

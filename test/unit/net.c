@@ -237,11 +237,10 @@ struct card {
 static void card_serve(void *ctx)
 {
 	struct card *c = ctx;
-	struct iovec iov = { (void *)c->send, c->send_len };
 	net_meta none = { 0 };
 
 	if (atomic_exchange(&c->due, false))
-		net_send(c->net, &none, &iov, 1);
+		net_send(c->net, &none, &(struct iovec){ (void *)c->send, c->send_len }, 1);
 	atomic_fetch_add(&c->served, 1);
 }
 
