@@ -66,6 +66,7 @@ int view_eval(const struct view *v, const char *text, u64 *ret, struct err *e)
 	char word[192];
 	char sign = '+';
 
+	target_look(v->t);
 	for (;;) {
 		size_t n;
 		int rc;

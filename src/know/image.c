@@ -145,6 +145,7 @@ static void extent(struct kernel *k)
  * nothing else in its part of the address space, so what is mapped there is the image.
  * When no processor can say, the kernel's own note for crash dumps, VMCOREINFO, is looked for in
  * all of RAM.
+ * @test image_found_by_the_system_call_entry
  */
 bool image_find(struct kernel *k)
 {

@@ -98,6 +98,7 @@ static bool names_begin(const struct bytes *b, u64 at)
  * all of them: a count, then so many names with their lengths, then the offsets of each 256th name.
  * Random bytes do not do that. kallsyms_find() tries each place where a count could be and checks
  * the offsets; the other tables are found from there, each by a check of its own.
+ * @test kallsyms_of_each_layout
  */
 static bool find_names(const struct bytes *b, struct parts *p)
 {

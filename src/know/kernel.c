@@ -39,20 +39,23 @@ bool k_int(struct kernel *k, u64 obj, i32 offset, u32 *ret)
 
 bool k_text(struct kernel *k, u64 va, char *ret, size_t len)
 {
-	size_t n = 0;
-	char c;
+	size_t n = 0, here;
 
-	while (n + 1 < len) {
-		if (!k_read(k, va + n, 1, &c)) {
-			ret[n] = 0;
-			return n > 0;
-		}
-		if (!c)
+	for (; n + 1 < len; n += here) {
+		here = 64 - ((va + n) & 63); /* so that no piece crosses a page */
+		if (here > len - 1 - n)
+			here = len - 1 - n;
+		if (!k_read(k, va + n, here, ret + n))
 			break;
-		ret[n++] = c >= ' ' && c <= '~' ? c : '?';
+		for (size_t i = n; i < n + here; i++) {
+			if (!ret[i])
+				return true;
+			if (ret[i] < ' ' || ret[i] > '~')
+				ret[i] = '?';
+		}
 	}
 	ret[n] = 0;
-	return true;
+	return n > 0;
 }
 
 u64 k_sym(struct kernel *k, const char *name)
@@ -210,12 +213,14 @@ static void use_first_tables(struct kernel *k)
  * that undo calls (ORC, there for its own oops messages) and VMCOREINFO, there for crash dumps.
  * kernel_new() tries each of them and remembers why one is missing; what stands on a missing one
  * says so instead of guessing.
+ * @test kernel_without_anything
  */
 static void find_all(struct kernel *k)
 {
 	struct bytes image = { 0 };
 	u8 *copy;
 
+	target_look(k->t);
 	k->no.syms = k->no.types = k->no.orc = k->no.info = "no kernel image was found";
 	if (!image_find(k))
 		return;
@@ -283,6 +288,7 @@ void kernel_ran(struct kernel *k)
 	struct trail tr;
 
 	target_ran(k->t);
+	target_look(k->t);
 	/* A guest that was reset has its kernel elsewhere now. */
 	if (k->mapped && !k->no.syms && at && space_walk(k->t, &k->space, at, &tr)) {
 		modules_free(k);

@@ -74,6 +74,7 @@ void pages_mark(struct kernel *k, u64 max_pfn, u8 *drop)
 	if (!form_read(k, &f))
 		return;
 	for (u64 pfn = 0; pfn < max_pfn; pfn++) {
+		target_look(k->t); /* how many pages there are is no guest's choice */
 		if (!k_read(k, f.map + pfn * f.size, f.size, page)) {
 			/* Whole sections of memory have none: look again in the next page of the table. */
 			pfn += GUEST_PAGE_SIZE / f.size - 1;

@@ -128,6 +128,7 @@ static bool record_read(struct ring *r, u64 id, struct record *ret)
  * What `dmesg` prints inside is a ring of descriptors beside a ring of text in the guest's memory.
  * A descriptor says of which record it is now, so that one being written, or one already reused,
  * is told from a good one, and left out.
+ * @test ring_leaves_out_half_written_records
  */
 bool ring_next(struct ring *r, struct record *ret)
 {

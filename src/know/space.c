@@ -98,6 +98,9 @@ bool space_read(struct target *t, const struct space *s, u64 va, u64 len, void *
 {
 	u8 *to = ret;
 
+	if (!t->reads)
+		return false;
+	t->reads--;
 	while (len) {
 		u64 here = GUEST_PAGE_SIZE - (va & (GUEST_PAGE_SIZE - 1)), pa;
 		const u8 *p;

@@ -10,6 +10,7 @@
 
 #include "x86/x86.h"
 
+#define READS_MAX 5000000 /* some seconds at worst */
 #define USER_TABLES 0x1000 /* Linux's page-table isolation: the user's half of a pair */
 
 int target_new(unsigned ncpus, struct target **ret, struct err *e)
@@ -23,6 +24,8 @@ int target_new(unsigned ncpus, struct target **ret, struct err *e)
 		return err_set(e, -ENOMEM, "out of memory");
 	}
 	t->ncpus = ncpus;
+	t->reads_max = READS_MAX;
+	target_look(t);
 	*ret = t;
 	return 0;
 }
@@ -51,6 +54,7 @@ void target_free(struct target *t)
  * file is left. Both give pages of guest-physical memory and the registers of each processor, and
  * that is all a target is. Pages are copied out before anyone judges what they say, and every
  * address may be nonsense: the guest has written it.
+ * @test target_reads_across_pages
  */
 static const u8 *vm_page(struct target *t, u64 pfn)
 {
@@ -116,6 +120,11 @@ int target_open(const char *path, struct target **ret, struct err *e)
 	}
 	close(fd);
 	return rc;
+}
+
+void target_look(struct target *t)
+{
+	t->reads = t->reads_max;
 }
 
 void target_ran(struct target *t)

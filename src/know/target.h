@@ -30,6 +30,7 @@ struct target {
 	const u8 *(*page)(struct target *t, u64 pfn);
 	void (*close)(struct target *t); /* NULL: nothing to do */
 	void *back; /* for the two above */
+	u64 reads, reads_max; /* left of the present look; 0: nothing is there any more */
 	char *note; /* VMCOREINFO a file brought, NUL-ended; NULL: none */
 	unsigned nstatus, ncpu_notes; /* notes of each kind seen in a file */
 	struct { u64 va, cr3, pa; } tlb[TARGET_TLB]; /* page numbers + 1; 0: empty */
@@ -37,6 +38,10 @@ struct target {
 
 /* target_new - an empty one with ncpus processors; target_free() frees it. */
 MUST_CHECK int target_new(unsigned ncpus, struct target **ret, struct err *e);
+
+/* target_look - begin to look: from now on so many reads are answered as a sane guest needs at most.
+ * What chases pointers for longer finds memory that is not there, and says so. */
+void target_look(struct target *t);
 
 struct space target_space(const struct target *t, unsigned cpu);
 

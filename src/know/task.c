@@ -8,7 +8,6 @@
 
 #define TASKS_MAX 200000
 #define CPUS_MAX 8192
-#define ARGS_MAX 2048
 #define STATE_IDLE 0x402    /* TASK_UNINTERRUPTIBLE | TASK_NOLOAD */
 #define PF_WQ_WORKER 0x20
 #define PF_KTHREAD 0x00200000
@@ -195,10 +194,11 @@ void task_args(struct kernel *k, const struct task *t, char *ret, size_t len)
 	    end <= at || !space_walk(k->t, &k->space, pgd, &tr))
 		return;
 	s.cr3 = tr.pa;
-	if (end - at > ARGS_MAX)
-		end = at + ARGS_MAX;
-	for (char c; at < end && n + 1 < len && space_read(k->t, &s, at, 1, &c); at++)
-		ret[n++] = c >= ' ' && c <= '~' ? c : c ? '?' : ' ';
+	n = end - at < len - 1 ? end - at : len - 1;
+	if (!space_read(k->t, &s, at, n, ret))
+		n = 0;
+	for (size_t i = 0; i < n; i++)
+		ret[i] = ret[i] >= ' ' && ret[i] <= '~' ? ret[i] : ret[i] ? '?' : ' ';
 	while (n && ret[n - 1] == ' ')
 		n--;
 	ret[n] = 0;

@@ -193,6 +193,7 @@ static bool is_progress(const struct unwind *u, const struct frame *next)
  * both name the same functions. An interrupt leaves pt_regs on the stack, and the walk goes on at
  * what it interrupted. Where no table covers, frame pointers are tried, and what was found that way
  * is marked. Every stack may lie: it is followed for a bounded number of frames.
+ * @test unwind_ends_on_a_cyclic_stack
  */
 bool unwind_next(struct unwind *u)
 {

@@ -240,6 +240,7 @@ void view_frame(const struct view *v, unsigned n)
 	struct unwind u;
 	bool more = d && unwind_cpu(v->k, v->cpu, &u);
 
+	target_look(v->t);
 	for (unsigned i = 0; more && i < n; i++)
 		more = unwind_next(&u);
 	if (more) {

@@ -107,6 +107,7 @@ void view_interrupts(const struct view *v)
 	u64 tree = k_sym(k, "irq_desc_tree"), head;
 	i32 xa_head = k_offset(k, "xarray", "xa_head");
 
+	target_look(v->t);
 	q.ncpus = target_ncpus(v->t) < 64 ? target_ncpus(v->t) : 64;
 	if (!tree || !offsets_read(&q) || !k_ptr(k, tree, xa_head, &head)) {
 		out_say(v->out, "?? the table of interrupts is not found\n");

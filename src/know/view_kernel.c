@@ -16,6 +16,7 @@ void view_known(const struct view *v)
 	char release[128];
 	u64 at = k_sym(k, "linux_banner");
 
+	target_look(v->t);
 	if (k->end)
 		out_say(v->out, "image      %016" PRIx64 "-%016" PRIx64 "\n", k->base, k->end);
 	else
@@ -36,6 +37,7 @@ void view_ps(const struct view *v)
 	const char *why = task_start(&w, v->k);
 	struct task t;
 
+	target_look(v->t);
 	if (why) {
 		out_say(v->out, "?? %s\n", why);
 		return;
@@ -80,6 +82,7 @@ void view_dmesg(const struct view *v)
 	struct record rec;
 	const char *why = ring_open(v->k, &r);
 
+	target_look(v->t);
 	if (why) {
 		out_say(v->out, "?? %s\n", why);
 		return;
@@ -94,6 +97,7 @@ void view_modules(const struct view *v)
 {
 	struct kernel *k = v->k;
 
+	target_look(v->t);
 	out_say(v->out, "BASE             SIZE    NAME\n");
 	for (unsigned i = 0; i < k->nmod; i++)
 		out_say(v->out, "%016" PRIx64 " %7" PRIu64 " %s\n", k->mod[i].base, k->mod[i].size,

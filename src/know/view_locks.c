@@ -203,6 +203,7 @@ void view_locks(const struct view *v)
 	struct locks *l = calloc(1, sizeof(*l));
 	const char *why = "out of memory";
 
+	target_look(v->t);
 	if (l) {
 		l->v = v;
 		why = tasks_read(l);

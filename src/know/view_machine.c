@@ -48,6 +48,7 @@ void view_pcpu(const struct view *v)
 	char place[256];
 	struct task t;
 
+	target_look(v->t);
 	out_say(v->out, "cpuid        = %u\n", v->cpu);
 	out_say(v->out, "state        = %s%s, interrupts %s\n", mode,
 		c->state == VCPU_HALTED ? ", halted" : c->state == VCPU_WAIT_SIPI ? ", not started" : "",
@@ -85,6 +86,7 @@ void view_vtop(const struct view *v, gva_t at)
 	struct trail tr;
 	bool there = space_walk(v->t, &s, at.at, &tr);
 
+	target_look(v->t);
 	out_say(v->out, "cr3   %016" PRIx64 "\n", s.cr3);
 	for (unsigned i = 0; i < tr.n; i++)
 		entry_show(v, levels - 1 - i, &tr, i);
@@ -100,6 +102,7 @@ void view_ptov(const struct view *v, gpa_t at)
 	u64 base = 0xffff888000000000ull, where = k_sym(v->k, "page_offset_base"), image;
 	struct trail tr;
 
+	target_look(v->t);
 	if (where)
 		k_u64(v->k, where, &base);
 	if (!v->k->mapped || !space_walk(v->t, &v->k->space, base + at.at, &tr) || tr.pa != at.at)
@@ -195,6 +198,7 @@ static u64 disassemble(const struct view *v, u64 at, unsigned n)
 
 void view_dis(const struct view *v, gva_t at, unsigned n)
 {
+	target_look(v->t);
 	disassemble(v, at.at, n);
 }
 
@@ -262,6 +266,7 @@ gva_t view_examine(const struct view *v, gva_t at, unsigned n, unsigned size, ch
 {
 	unsigned row = format == 'a' ? 1 : 16 / size;
 
+	target_look(v->t);
 	if (format == 'i')
 		return GVA(disassemble(v, at.at, n));
 	while (n) {

@@ -133,6 +133,7 @@ void view_mounts(const struct view *v)
 	struct offsets o;
 	struct task t;
 
+	target_look(v->t);
 	if (!task_find(k, 1, &t) || !offsets_read(k, &o) ||
 	    !k_ptr(k, t.at, k->lay.task_nsproxy, &proxy) ||
 	    !k_ptr(k, proxy, k_offset(k, "nsproxy", "mnt_ns"), &space) ||

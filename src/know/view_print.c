@@ -252,6 +252,7 @@ int view_print(const struct view *v, const char *text, struct err *e)
 	u64 word_at;
 	int rc = need_types(v, e);
 
+	target_look(v->t);
 	if (!rc)
 		rc = parse(&p, &x);
 	if (rc)
@@ -276,6 +277,7 @@ int view_whatis(const struct view *v, const char *text, struct err *e)
 	int rc = need_types(v, e);
 	u32 type;
 
+	target_look(v->t);
 	if (rc)
 		return rc;
 	type = type_named(&v->k->btf, text);

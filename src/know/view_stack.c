@@ -45,6 +45,7 @@ void view_bt(const struct view *v)
 	struct unwind u;
 	struct task t;
 
+	target_look(v->t);
 	out_say(v->out, "cpu %u: ", v->cpu);
 	if (task_current(v->k, v->cpu, &t))
 		out_say(v->out, "pid %u, %s", t.pid, t.comm);
@@ -72,6 +73,7 @@ int view_bt_task(const struct view *v, u64 pid, struct err *e)
 	const char *why = task_start(&w, v->k);
 	struct task t;
 
+	target_look(v->t);
 	if (why)
 		return err_set(e, -EINVAL, "%s", why);
 	if (!task_find(v->k, pid, &t))
@@ -86,6 +88,7 @@ void view_bt_all(const struct view *v)
 	const char *why = task_start(&w, v->k);
 	struct task t;
 
+	target_look(v->t);
 	if (why) {
 		out_say(v->out, "?? %s\n", why);
 		return;
