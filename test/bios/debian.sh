@@ -30,7 +30,7 @@ session() {
 		echo "state $(systemctl is-system-running --wait)"; systemctl --failed --no-legend
 		echo "root on $(findmnt -no SOURCE /)"; poweroff
 	END
-	sleep 100
+	until [ -e "$OUT/$1.status" ]; do sleep 0.5; done # the end of input would press the power button
 }
 
 for bus in ide virtio; do
