@@ -64,6 +64,7 @@ const struct opt run_opts[] = {
 	{ ROW("screen", "FILE", OPT_TEXT, screen), 0, 0,
 	  "at the end write the text screen: a picture (.png) or its text (.txt)" },
 	{ ROW("cdrom", "FILE", OPT_TEXT, cdrom), 0, 0, "an ISO image as a CD-ROM" },
+	{ ROW("floppy", "FILE", OPT_TEXT, floppy), 0, 0, "an image of a floppy disk" },
 	{ ROW("boot", "ORDER", OPT_TEXT, boot), 0, 0,
 	  "with no kernel: what to boot from, in order (default disk,cdrom,floppy)" },
 	{ ROW("bios", "FILE", OPT_TEXT, bios), 0, 0,
@@ -224,7 +225,7 @@ static int join_append(struct options *o, struct err *e)
 
 bool options_bios(const struct options *o)
 {
-	return !o->kernel && !o->rootfs && (o->bios || o->block.n || o->cdrom);
+	return !o->kernel && !o->rootfs && (o->bios || o->block.n || o->cdrom || o->floppy);
 }
 
 /* The numbers are CMOS's; a word's place in the list is its nibble's. */

@@ -33,7 +33,7 @@ struct options {
 	u64 timeout_ns;  /* 0: none */
 	char *log;
 	bool stats, single_step, deterministic, debug_exit;
-	char *bios, *cdrom, *boot, *screen;
+	char *bios, *cdrom, *floppy, *boot, *screen;
 	unsigned display;  /* enum display */
 	u16 boot_order;    /* from boot: vm_config.boot_order */
 	char *digest;

@@ -132,6 +132,7 @@ u64 bus_read(const struct bus *b, enum dev_space space, u64 at, unsigned size);
 void bus_write(const struct bus *b, enum dev_space space, u64 at, unsigned size, u64 val);
 
 #include "dev/apic.h"
+#include "dev/floppy.h"
 #include "dev/ide.h"
 #include "dev/pc.h"
 #include "dev/pci.h"

@@ -27,5 +27,7 @@ const struct dev_ops *const dev_kinds[] = {
 	&virtio_console_ops,
 	&ide_ops,
 	&vga_ops,
+	&dma_ops,
+	&floppy_ops,
 	NULL,
 };

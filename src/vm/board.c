@@ -53,6 +53,8 @@ static const struct part parts[] = {
 	{ PART(debugcon), &debugcon_ops, 0, false, 0 },
 	{ PART(debugexit), &debugexit_ops, 0, false, WHEN(debug_exit) },
 	{ PART(vga), &vga_ops, 0, false, 0 },
+	{ PART(dma), &dma_ops, 0, false, 0 },
+	{ PART(floppy), &floppy_ops, 0, false, WHEN(bios) },
 	{ PART(fwcfg), &fwcfg_ops, 0, false, WHEN(bios) },
 	{ PART(ioapic), &ioapic_ops, 0, true, 0 },
 	{ PART(pic), &pic_ops, 0, true, 0 },
@@ -129,6 +131,15 @@ static void wire_pci(struct board *b)
 	pci_wire(&b->pci, &w);
 }
 
+static void wire_floppy(struct board *b)
+{
+	struct floppy_wiring w = {
+		.dma = &b->dma, .irq6 = &b->source[SOURCE_FLOPPY].irq, .disk = board_floppy(b),
+	};
+
+	floppy_wire(&b->floppy, &w);
+}
+
 static void wire_per_cpu(struct board *b)
 {
 	b->rate = (struct kvmclock_rate){
@@ -157,6 +168,9 @@ static void wire(struct board *b)
 	debugcon_wire(&b->debugcon, c->debug_byte, c->ctx);
 	if (b->config.debug_exit)
 		debugexit_wire(&b->debugexit, c->debug_exit, c->ctx);
+	dma_wire(&b->dma, b->config.mem);
+	if (b->config.bios)
+		wire_floppy(b);
 	wire_uarts(b);
 	wire_pci(b);
 	board_cards_wire(b);
@@ -173,6 +187,7 @@ static void fill_cmos(struct board *b)
 	u64 ext_k = (low - MIB(1)) >> 10, above16 = low > MIB(16) ? (low - MIB(16)) >> 16 : 0;
 	u64 high = (ram - low) >> 16;
 	const struct { u8 index; u64 val; } row[] = {
+		{ 0x10, floppy_cmos(board_floppy(b)) },
 		{ 0x14, 0x02 }, /* equipment: a mathematics coprocessor, no display, no floppy */
 		{ 0x15, 640 & 0xff }, { 0x16, 640 >> 8 },
 		{ 0x17, ext_k > 0xffff ? 0xff : ext_k }, { 0x18, ext_k > 0xffff ? 0xff : ext_k >> 8 },

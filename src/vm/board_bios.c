@@ -33,6 +33,14 @@ static u64 low_end(const struct board *b)
 	return ram < MEM_LOW_MAX ? ram : MEM_LOW_MAX;
 }
 
+struct disk *board_floppy(const struct board *b)
+{
+	for (unsigned i = 0; i < b->config.cards.ndisks; i++)
+		if (b->config.cards.disk[i].on == VM_DISK_FLOPPY)
+			return b->config.cards.disk[i].disk;
+	return NULL;
+}
+
 gpa_t board_tables_at(const struct board *b)
 {
 	return GPA(b->config.bios ? low_end(b) - ACPI_TABLES_MAX : BOARD_TABLES_AT);

@@ -19,7 +19,7 @@ struct source {
 
 enum {
 	SOURCE_PIT, SOURCE_KBD, SOURCE_COM1, SOURCE_COM2, SOURCE_COM3, SOURCE_COM4, SOURCE_RTC,
-	SOURCE_SCI, SOURCE_IDE1, SOURCE_IDE2, SOURCE_INTA, SOURCE_INTB, SOURCE_INTC, SOURCE_INTD, SOURCES,
+	SOURCE_SCI, SOURCE_IDE1, SOURCE_IDE2, SOURCE_FLOPPY, SOURCE_INTA, SOURCE_INTB, SOURCE_INTC, SOURCE_INTD, SOURCES,
 };
 
 struct cable { /* what a port's peer callbacks get */
@@ -39,7 +39,8 @@ struct board {
 	struct vcpu *current;     /* the one whose call-out holds the lock */
 
 	struct dev pit, rtc, uart[4], kbd, reset, pm, pmtimer, pci, pvpanic, debugcon, debugexit,
-		fwcfg, vga;
+		fwcfg, vga,
+		dma, floppy;
 	/* Only when the engine has no interrupt controllers; else their ops are NULL. */
 	struct dev pic, ioapic, *lapic, *kvmclock;
 	struct apic_bus apics;
@@ -68,6 +69,7 @@ void board_msi(void *ctx, u64 at, u32 data);
 bool board_clock_pair(void *ctx, unsigned cpu, u64 *tsc, u64 *ns);
 
 /* board_bios.c */
+struct disk *board_floppy(const struct board *b); /* NULL: none */
 gpa_t board_tables_at(const struct board *b);
 
 /* board_pci.c */

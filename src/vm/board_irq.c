@@ -45,7 +45,7 @@ void board_lines_init(struct board *b)
 	static const u8 isa[] = {
 		[SOURCE_PIT] = 0, [SOURCE_KBD] = 1, [SOURCE_COM1] = 4, [SOURCE_COM2] = 3,
 		[SOURCE_COM3] = 4, [SOURCE_COM4] = 3, [SOURCE_RTC] = 8, [SOURCE_SCI] = PM_SCI,
-		[SOURCE_IDE1] = 14, [SOURCE_IDE2] = 15,
+		[SOURCE_IDE1] = 14, [SOURCE_IDE2] = 15, [SOURCE_FLOPPY] = 6,
 	};
 
 	for (unsigned i = 0; i < SOURCES; i++) {
