@@ -48,6 +48,7 @@ Options:
   --screen FILE             at the end write the text screen: a picture (.png)
                             or its text (.txt)
   --cdrom FILE              an ISO image as a CD-ROM
+  --floppy FILE             an image of a floppy disk
   --boot ORDER              with no kernel: what to boot from, in order (default
                             disk,cdrom,floppy)
   --bios FILE               with no kernel: the BIOS that boots (default:
