@@ -36,6 +36,7 @@ int cmd_lguest(int argc, char **argv); /* pandok SIZE KERNEL ...; argv[0] is "pa
 int cmd_list(int argc, char **argv);
 int cmd_attach(int argc, char **argv);
 int cmd_chat(int argc, char **argv);
+int cmd_modem(int argc, char **argv);
 int cmd_stop(int argc, char **argv);
 int cmd_kill(int argc, char **argv);
 int cmd_pause(int argc, char **argv);
@@ -48,7 +49,7 @@ int cmd_debug(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
 int cmd_help(int argc, char **argv);
 
-extern const struct opt chat_opts[], list_opts[], stop_opts[], stats_opts[];
+extern const struct opt chat_opts[], modem_opts[], list_opts[], stop_opts[], stats_opts[];
 extern const struct opt run_opts[], help_opts[], check_opts[], crash_opts[], doctor_opts[],
 	debug_opts[];
 

@@ -37,6 +37,12 @@ static const char chat_more[] =
 	"Exit status, as chat's: 0 done, 1 the script or its options make no sense, 2 the line broke or a\n"
 	"signal came, 3 timeout, 4 the first ABORT string came, 5 the second, ...\n";
 
+static const char modem_more[] =
+	"SETTINGS are words with commas between: pin=1234 (0000), sim=locked|ready|absent,\n"
+	"operator=NAME, net=NETWORK (what `run --net` takes; the last). The modem understands AT commands\n"
+	"as a Huawei E220 does; a call to *99# leads to the network, over PPP, for any user.\n"
+	"It runs until a signal ends it.\n";
+
 static const char attach_more[] =
 	"At the terminal, Ctrl-A d detaches and leaves the machine running, Ctrl-A h shows the rest.\n"
 	"Several may be attached at once. With no terminal on standard input, what is read from it is\n"
@@ -63,6 +69,8 @@ const struct cmd cmds[] = {
 	  attach_more },
 	{ "chat", "[OPTION...] [EXPECT SEND]...", "speak a chat(8) script to a console or a modem", cmd_chat,
 	  chat_opts, chat_more },
+	{ "modem", "[OPTION...] [SETTINGS]", "offer an emulated 3G modem at a pseudo terminal", cmd_modem,
+	  modem_opts, modem_more },
 	{ "stop", "[OPTION...] NAME...", "press machines' power buttons, then end them", cmd_stop, stop_opts,
 	  NULL },
 	{ "kill", "NAME...", "end machines at once", cmd_kill, NULL, NULL },
