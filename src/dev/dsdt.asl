@@ -58,21 +58,21 @@ DefinitionBlock ("dsdt.aml", "DSDT", 2, "PANDOK", "PANDOK", 1)
             })
             Name (PRTP, Package ()
             {
-                Package () { 0x0000FFFF, 0, LNKA, 0 }, Package () { 0x0001FFFF, 0, LNKB, 0 },
+                Package () { 0x0000FFFF, 0, LNKB, 0 }, Package () { 0x0001FFFF, 0, LNKA, 0 },
                 Package () { 0x0002FFFF, 0, LNKA, 0 }, Package () { 0x0003FFFF, 0, LNKB, 0 },
-                Package () { 0x0004FFFF, 0, LNKA, 0 }, Package () { 0x0005FFFF, 0, LNKB, 0 },
+                Package () { 0x0004FFFF, 0, LNKB, 0 }, Package () { 0x0005FFFF, 0, LNKA, 0 },
                 Package () { 0x0006FFFF, 0, LNKA, 0 }, Package () { 0x0007FFFF, 0, LNKB, 0 },
-                Package () { 0x0008FFFF, 0, LNKA, 0 }, Package () { 0x0009FFFF, 0, LNKB, 0 },
+                Package () { 0x0008FFFF, 0, LNKB, 0 }, Package () { 0x0009FFFF, 0, LNKA, 0 },
                 Package () { 0x000AFFFF, 0, LNKA, 0 }, Package () { 0x000BFFFF, 0, LNKB, 0 },
-                Package () { 0x000CFFFF, 0, LNKA, 0 }, Package () { 0x000DFFFF, 0, LNKB, 0 },
+                Package () { 0x000CFFFF, 0, LNKB, 0 }, Package () { 0x000DFFFF, 0, LNKA, 0 },
                 Package () { 0x000EFFFF, 0, LNKA, 0 }, Package () { 0x000FFFFF, 0, LNKB, 0 },
-                Package () { 0x0010FFFF, 0, LNKA, 0 }, Package () { 0x0011FFFF, 0, LNKB, 0 },
+                Package () { 0x0010FFFF, 0, LNKB, 0 }, Package () { 0x0011FFFF, 0, LNKA, 0 },
                 Package () { 0x0012FFFF, 0, LNKA, 0 }, Package () { 0x0013FFFF, 0, LNKB, 0 },
-                Package () { 0x0014FFFF, 0, LNKA, 0 }, Package () { 0x0015FFFF, 0, LNKB, 0 },
+                Package () { 0x0014FFFF, 0, LNKB, 0 }, Package () { 0x0015FFFF, 0, LNKA, 0 },
                 Package () { 0x0016FFFF, 0, LNKA, 0 }, Package () { 0x0017FFFF, 0, LNKB, 0 },
-                Package () { 0x0018FFFF, 0, LNKA, 0 }, Package () { 0x0019FFFF, 0, LNKB, 0 },
+                Package () { 0x0018FFFF, 0, LNKB, 0 }, Package () { 0x0019FFFF, 0, LNKA, 0 },
                 Package () { 0x001AFFFF, 0, LNKA, 0 }, Package () { 0x001BFFFF, 0, LNKB, 0 },
-                Package () { 0x001CFFFF, 0, LNKA, 0 }, Package () { 0x001DFFFF, 0, LNKB, 0 },
+                Package () { 0x001CFFFF, 0, LNKB, 0 }, Package () { 0x001DFFFF, 0, LNKA, 0 },
                 Package () { 0x001EFFFF, 0, LNKA, 0 }, Package () { 0x001FFFFF, 0, LNKB, 0 }
             })
             Method (_PRT, 0, NotSerialized)
@@ -82,7 +82,7 @@ DefinitionBlock ("dsdt.aml", "DSDT", 2, "PANDOK", "PANDOK", 1)
             }
         }
 
-        /* The PIC's side of the PCI wires cannot be moved: even wires are IRQ 10, odd ones 11. */
+        /* The PIC's side of the PCI wires cannot be moved: B and C are IRQ 10, D and A 11, as SeaBIOS says. */
         Device (LNKA)
         {
             Name (_HID, EisaId ("PNP0C0F"))

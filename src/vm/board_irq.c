@@ -48,6 +48,9 @@ void board_lines_init(struct board *b)
 		[SOURCE_IDE1] = 14, [SOURCE_IDE2] = 15, [SOURCE_FLOPPY] = 6,
 	};
 
+	/* What SeaBIOS writes into interrupt line registers for slots on that wire; see dsdt.asl. */
+	static const u8 pic_line[] = { 11, 10, 10, 11 };
+
 	for (unsigned i = 0; i < SOURCES; i++) {
 		struct source *s = &b->source[i];
 		unsigned wire = i - SOURCE_INTA;
@@ -58,7 +61,7 @@ void board_lines_init(struct board *b)
 			continue;
 		}
 		s->line[0] = (u8)(PCI_GSI_BASE + wire);
-		s->line[1] = (u8)(10 + wire % 2);
+		s->line[1] = pic_line[wire];
 		s->lines = 2;
 	}
 }
