@@ -145,6 +145,13 @@ static size_t message(const struct console *c, unsigned port, u8 due, u8 *buf)
 	return sizeof(m) + len;
 }
 
+/*D:2040 Messages that cannot pile up
+ * A console with several ports tells the guest about each: that it is there, its name, its size. The
+ * guest gives the buffers for that, perhaps none for a while, and asks as often as it likes. So
+ * nothing is queued: each port has a set of bits, what the guest does not know yet, and tell() turns
+ * bits into messages when there are buffers. A terminal that changed its size ten times is told once.
+ * @test test/net/console.sh
+ */
 /* Tell what is due as far as the driver has given buffers. */
 static void tell(struct console *c)
 {

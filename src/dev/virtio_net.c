@@ -105,6 +105,13 @@ static bool wants(const struct card *c, const u8 *to)
 	return !c->no_unicast && !memcmp(to, c->config.mac, 6);
 }
 
+/*D:2030 Frames larger than a buffer
+ * A guest that lets its card join segments may get 64 KiB in one frame, but gives receive buffers of
+ * a page or less. With mergeable buffers the card takes as many as the frame needs, in pop_room(), and
+ * says in the first how many; when there are too few it takes none, and the network keeps the frame
+ * until the guest has given more. The copy is made with no lock held: what was popped is the card's.
+ * @test test/net/tap.sh
+ */
 /* Chains for len bytes, and how many; 0: there are not enough, and none is taken. */
 static unsigned pop_room(struct card *c, size_t len, struct vq_chain **chain)
 {

@@ -229,6 +229,15 @@ static void take_response(struct net *n, struct connection **at)
 		reset(n, at);
 }
 
+/*D:2020 A socket with a guest at one end
+ * A vsock connection is a stream between a port of the guest and a port of the host, with no network
+ * configured at all. Here the host's ends are unix sockets, so that a program needs no new address
+ * family, and only the user who started the machine gets in. Nobody may flood anybody: each side says
+ * how much it has room for and how much it has passed on, and the other sends no more than that. A
+ * guest that does loses the connection, in take_data(); a program that is slow is only not read from
+ * until credit() is back.
+ * @test test/net/vsock.sh
+ */
 static void take_packet(struct net *n, struct connection **at, const struct virtio_vsock_hdr *h,
 			const u8 *data)
 {
