@@ -51,7 +51,7 @@ bool keyboard_read(struct keyboard *k, u8 *ret)
 
 void keyboard_reset(struct keyboard *k)
 {
-	*k = (struct keyboard){ .set = 2, .scanning = true };
+	*k = (struct keyboard){ .set = 2 };
 }
 
 /* The byte after a command that takes one. */
@@ -112,14 +112,14 @@ void keyboard_write(struct keyboard *k, u8 val)
 
 bool keyboard_has_room(const struct keyboard *k, unsigned n)
 {
-	return k->n + 3 * n <= KEYBOARD_QUEUE;
+	return k->scanning && k->n + 3 * n <= KEYBOARD_QUEUE;
 }
 
 void keyboard_key(struct keyboard *k, unsigned code, bool down)
 {
 	u8 val = k->set == 1 ? (u8)code & 0x7f : to_set2((u8)code & 0x7f);
 
-	if (!k->scanning || !val || !keyboard_has_room(k, 1))
+	if (!val || !keyboard_has_room(k, 1))
 		return;
 	if (code & EXTENDED)
 		put(k, 0xe0);

@@ -11,14 +11,14 @@ struct keyboard {
 	u8 first, n;
 	u8 command;   /* waits for its parameter; 0: none */
 	u8 set;       /* of scan codes: 2, or what the guest chose */
-	bool scanning; /* keys are reported */
+	bool scanning; /* keys are reported: not before the guest says so, that none is lost */
 };
 
 void keyboard_reset(struct keyboard *k);
 void keyboard_write(struct keyboard *k, u8 val); /* a byte from the controller */
 bool keyboard_read(struct keyboard *k, u8 *ret); /* the next byte for it; false: none */
 
-bool keyboard_has_room(const struct keyboard *k, unsigned n); /* for n keys */
+bool keyboard_has_room(const struct keyboard *k, unsigned n); /* for n keys; none while it is off */
 
 /*
  * keyboard_key - a key goes down or comes up.
