@@ -42,7 +42,7 @@ END {
 			((w "-checksum") in wrong) ? "  WRONG CHECKSUM" : ""
 		if (unit[w] != "KiB" && w !~ /-cpu$|^guest/ && p != "" && q != "" && p > 0) {
 			print w, q / p >chart
-			if (unit[w] ~ /^ns/ && w !~ /^(gzip|threads|compile|perl|tcp.*)$/) {
+			if (unit[w] ~ /^ns/ && w !~ /^(gzip|threads|compile|perl|tcp.*|disk.*)$/) {
 				logs += log(q / p); all++
 				if (w != "memset" && w != "file") {
 					some_logs += log(q / p); some++

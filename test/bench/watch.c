@@ -2,7 +2,8 @@
  * holds in memory at that moment beyond one big mapping (the guest's RAM).
  *   usage: watch TEXT RAM-BYTES COMMAND [ARGUMENT...]
  * Writes "SECONDS CPU-SECONDS KIB" to file descriptor 3. The command's output goes to standard output;
- * once the text was seen it is told "poweroff -f". */
+ * once the text was seen it is told "poweroff -f", or killed when WATCH is "kill": a login prompt does
+ * not listen. */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <signal.h>
@@ -52,6 +53,7 @@ static double relay(int fd, int to, const char *text, pid_t pid, unsigned long r
 	double at = 0;
 	ssize_t got;
 	char buf[4096];
+	const char *how = getenv("WATCH");
 
 	while ((got = read(fd, buf, sizeof(buf))) > 0) {
 		if (fwrite(buf, 1, (size_t)got, stdout) != (size_t)got)
@@ -65,7 +67,10 @@ static double relay(int fd, int to, const char *text, pid_t pid, unsigned long r
 		if (memmem(seen, n, text, strlen(text))) {
 			at = now();
 			*kib = resident(pid, ram);
-			dprintf(to, "poweroff -f\n");
+			if (how && !strcmp(how, "kill"))
+				kill(pid, SIGKILL);
+			else
+				dprintf(to, "poweroff -f\n");
 		}
 	}
 	fflush(stdout);
