@@ -21,6 +21,7 @@ enum log_level { LOG_OFF, LOG_WARN, LOG_INFO, LOG_DEBUG, LOG_TRACE };
 	X(mem, "guest memory and page tables")       \
 	X(bt, "blocks the translator makes")         \
 	X(sys, "system instructions and exceptions") \
+	X(xen, "Xen guests: hypercalls and their answers") \
 	X(kvm, "the KVM engine")                     \
 	X(net, "networks and what is at their other end") \
 	X(fs, "shared directories")                  \

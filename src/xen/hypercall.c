@@ -11,6 +11,8 @@
 #include <xen/vcpu.h>
 #include <xen/version.h>
 
+#include "base/log.h"
+
 /*H:500 The hypercall page
  * The guest does not know which instruction leads to Xen; it calls into a page that Xen has filled. A
  * slot has 32 bytes for each number, 14 of them code. The rest is 0xcc: who calls past a slot's
@@ -230,7 +232,13 @@ static i64 (*const calls[])(struct xen *, const u64 [6]) = {
 
 i64 hypercall_do(struct xen *x, u64 nr, const u64 a[6])
 {
-	if (nr >= ARRAY_SIZE(calls) || !calls[nr])
-		return -ENOSYS;
-	return calls[nr](x, a);
+	i64 rc = nr < ARRAY_SIZE(calls) && calls[nr] ? calls[nr](x, a) : -ENOSYS;
+
+	if (rc < 0)
+		LOG(xen, DEBUG, "hypercall %llu (0x%llx, 0x%llx, 0x%llx) at 0x%llx is %lld", (ull)nr,
+		    (ull)a[0], (ull)a[1], (ull)a[2], (ull)x->v->rip, (long long)rc);
+	else
+		LOG(xen, TRACE, "hypercall %llu (0x%llx, 0x%llx, 0x%llx) is %lld", (ull)nr, (ull)a[0],
+		    (ull)a[1], (ull)a[2], (long long)rc);
+	return rc;
 }

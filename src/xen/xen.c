@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "xen/int.h"
+#include "xen/store.h"
 
 int xen_new(const struct xen_config *c, struct xen **ret, struct err *e)
 {
@@ -42,6 +42,8 @@ void xen_free(struct xen *x)
 	if (x->clock)
 		clock_free(x->clock);
 	store_free(x->store);
+	blk_free(x);
+	vif_free(x);
 	free(x->frame);
 	free(x->p2m);
 	pthread_mutex_destroy(&x->lock);
