@@ -39,10 +39,11 @@ static int make_board(struct vm *vm, struct err *e)
 		.debug_exit = vm->config.debug_exit,
 		.bios = vm->config.bios,
 		.boot_order = vm->config.boot_order,
-		.cards = vm->config.cards,
 		.tsc_hz = vm->config.deterministic ? BOARD_DETERMINISTIC_HZ : tsc_hz(),
 	};
 
+	if (!vm->xen) /* a domain has back ends for them, not cards */
+		c.cards = vm->config.cards;
 	for (unsigned i = 0; i < ARRAY_SIZE(vm->port); i++) {
 		vm_port_init(vm, i);
 		/* The console is read along for a panic even when nobody else listens. */

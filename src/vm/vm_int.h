@@ -25,6 +25,7 @@ struct vm {
 	struct bios bios; /* config.bios */
 	struct board *board;
 	struct xen *xen;         /* NULL: the machine is a PC */
+	struct disk *xen_disk[26];
 	struct engine *engine;
 	const struct engine_ops *ops;
 	struct engine_host host;

@@ -64,8 +64,17 @@ int vm_xen_open(struct vm *vm, struct err *e)
 		.end = on_end,
 	};
 
+	if (vm->config.cards.ndisks > ARRAY_SIZE(vm->xen_disk))
+		return err_set(e, -EINVAL, "a Xen guest has at most %zu disks here",
+			       ARRAY_SIZE(vm->xen_disk));
 	if (vm->config.ncpus > 1)
 		return err_set(e, -EINVAL, "a Xen guest has one processor here");
+	for (unsigned i = 0; i < vm->config.cards.ndisks; i++)
+		vm->xen_disk[i] = vm->config.cards.disk[i].disk;
+	c.disk = vm->xen_disk;
+	c.ndisk = vm->config.cards.ndisks;
+	c.net = vm->config.cards.net;
+	c.nnet = vm->config.cards.nnets;
 	return xen_new(&c, &vm->xen, e);
 }
 

@@ -45,7 +45,8 @@ static i64 features(struct xen *x, u64 va)
 		return -EFAULT;
 	if (f.submap_idx)
 		return -EINVAL;
-	f.submap = 1u << XENFEAT_pae_pgdir_above_4gb | 1u << XENFEAT_mmu_pt_update_preserve_ad;
+	f.submap = 1u << XENFEAT_pae_pgdir_above_4gb | 1u << XENFEAT_mmu_pt_update_preserve_ad |
+		   1u << XENFEAT_gnttab_map_avail_bits;
 	return GUEST_WRITE(x, va, &f);
 }
 
