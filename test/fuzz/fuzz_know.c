@@ -82,7 +82,7 @@ static void look(struct kit *k)
 	struct err e;
 	struct view v;
 
-	k->t->reads_max = 20000;
+	k->t->reads_max = 3000;
 	if (kernel_new(k->t, &none, &kn, &e))
 		abort();
 	v = (struct view){ k->t, kn, 0, &text.out };

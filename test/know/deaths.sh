@@ -35,3 +35,77 @@ echo c >/proc/sysrq-trigger' && verdict deadlock waits_shown deadlock -- locks_s
 
 die init amd64 : rdinit=/bin/false &&
 	verdict init ended init 3 -- same_trace init -- panic_says init 'Attempted to kill init'
+
+# ---- files ----------------------------------------------------------------------------------
+
+# read_by_makedumpfile NAME - Debian's tool finds the same log in both forms of core file.
+read_by_makedumpfile() {
+	for core in "$OUT/$1.crash"/vmcore.*; do
+		makedumpfile --dump-dmesg "$core" "$core.log" >"$OUT/makedumpfile.log" 2>&1 &&
+			diff "$OUT/$1.crash/msgbuf.txt" "$core.log" >"$OUT/$1.diff" || return 1
+	done
+}
+small_core() { [ "$(stat -c %s "$OUT/$1.crash/vmcore.1")" -lt 60000000 ]; }
+
+# opens NAME NUMBER - and so do we.
+opens() {
+	"$PROG" crash show "$2" --crash-dir "$OUT/$1.crash" >"$OUT/$1.show" 2>&1 &&
+		grep -q ' sysrq_handle_crash+' "$OUT/$1.show"
+}
+
+if command -v makedumpfile >/dev/null; then
+	ours=$script
+	script="$script; vmcore; vmcore full"
+	die cores amd64 'echo c >/proc/sysrq-trigger' &&
+		verdict cores read_by_makedumpfile cores -- small_core cores -- opens cores 1 -- opens cores 2
+	script=$ours
+	rm -rf "$OUT/cores.crash"
+else
+	echo "SKIP cores: makedumpfile is not installed"
+fi
+
+# A disk of 16 KiB: the run ends as ever, one sentence says what is missing, and nothing half lies about.
+full_disk() {
+	asset kernel amd64 && unshare -m true 2>/dev/null || {
+		echo "SKIP full-disk: it needs a small file system, and unshare -m is refused"
+		return
+	}
+	mkdir -p "$OUT/full-disk"
+	echo 'echo c >/proc/sysrq-trigger' | timeout -k 5 150 unshare -m sh -c '
+		mount -t tmpfs -o size=16k,mode=777 small "$1/full-disk" || exit 1
+		"$2" "$3" run --engine soft --timeout 100 --crash-dir "$1/full-disk" --initrd "$4" \
+			"$5" console=ttyS0 quiet pandok.tty=none >"$1/full-disk.txt" 2>"$1/full-disk.err"
+		echo $? >"$1/full-disk.status"
+		ls -A "$1/full-disk" >"$1/full-disk.left"' sh "$OUT" "$UNPRIV" "$PROG" "$shell" "$asset"
+	verdict full-disk ended full-disk 3 -- grep -q 'No space left on device' "$OUT/full-disk.err" \
+		-- only_bounds
+}
+only_bounds() { ! grep -qv '^bounds$' "$OUT/full-disk.left"; }
+full_disk
+
+# A guest of 4 GiB with 300 processes: a small dump, soon. The run waits a quarter of a second for the
+# guest's last words before it begins.
+many() {
+	asset kernel amd64 || return
+	mkdir -p "$OUT/many.crash" && chmod 777 "$OUT/many.crash"
+	printf '%s\n' 'n=0; while [ $n -lt 300 ]; do sleep 1000 & n=$((n + 1)); done' \
+		'sleep 2; echo c >/proc/sysrq-trigger' |
+		timeout -k 5 150 "$UNPRIV" "$PROG" run --engine soft --memory 4g --timeout 100 \
+			--crash-dir "$OUT/many.crash" --initrd "$shell" "$asset" console=ttyS0 quiet \
+			pandok.tty=none 2>&1 | while IFS= read -r line; do
+			case $line in
+			*'end Kernel panic'*) date +%s%N >"$OUT/many.began" ;;
+			*'pandok: wrote'*) date +%s%N >"$OUT/many.wrote" ;;
+			esac
+		done
+	ms=$((($(cat "$OUT/many.wrote") - $(cat "$OUT/many.began")) / 1000000))
+	tar -C "$OUT/many.crash" -xf "$OUT/many.crash/textdump.tar.0"
+	size=$(stat -c %s "$OUT/many.crash/textdump.tar.0")
+	procs=$(grep -c ' sleep 1000$' "$OUT/many.crash/ddb.txt")
+	if [ "$ms" -lt 2250 ] && [ "$size" -lt 1000000 ] && [ "$procs" = 300 ]; then
+		echo "ok many: $procs processes in $size bytes after $ms ms"
+	else
+		echo "FAIL many: $procs processes in $size bytes after $ms ms"
+	fi
+}
+many
