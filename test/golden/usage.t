@@ -14,6 +14,7 @@ Commands:
   list       show the machines that run
   attach     show a machine's console here, and type into it
   chat       speak a chat(8) script to a console or a modem
+  modem      offer an emulated 3G modem at a pseudo terminal
   stop       press machines' power buttons, then end them
   kill       end machines at once
   pause      stop machines' processors and time
@@ -38,6 +39,7 @@ Commands:
   list       show the machines that run
   attach     show a machine's console here, and type into it
   chat       speak a chat(8) script to a console or a modem
+  modem      offer an emulated 3G modem at a pseudo terminal
   stop       press machines' power buttons, then end them
   kill       end machines at once
   pause      stop machines' processors and time
