@@ -185,6 +185,8 @@ static enum step decode_block(struct tr *t, const u8 *bytes, unsigned room)
 		if (t->so->deterministic && (d->in.mnemonic == ZYDIS_MNEMONIC_RDRAND ||
 					     d->in.mnemonic == ZYDIS_MNEMONIC_RDSEED))
 			d->action = A_UD;
+		if (d->wide_lane && t->s->v.vendor == VENDOR_AMD)
+			d->action = A_UD;
 		if (leads_out(t, d, end))
 			decode_in_c(d);
 		t->n++;

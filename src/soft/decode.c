@@ -347,6 +347,8 @@ static void vex_narrow(struct dinsn *d)
 	d->mod_reg &= 7;
 	d->mod_rm &= 7;
 	d->vvvv &= 7;
+	d->wide_lane = d->w && (d->in.mnemonic == MN(VPEXTRD) || d->in.mnemonic == MN(VPEXTRQ) ||
+				d->in.mnemonic == MN(VPINSRD) || d->in.mnemonic == MN(VPINSRQ));
 	if (vex_w_is_width(d))
 		d->w = false;
 	if (d->map == 3 && d->imm_len == 1 && d->opcode >= 0x4a &&

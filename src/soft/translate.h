@@ -30,6 +30,7 @@ struct dinsn {
 	bool byte_low;        /* names spl, bpl, sil, dil or a low byte that may need a REX */
 	bool xmm;             /* names one of these */
 	bool high;            /* names ah, ch, dh or bh */
+	bool wide_lane;       /* VEX.W on vpextrd or vpinsrd outside 64-bit mode: Intel ignores it, AMD not */
 	bool rcx_in, rcx_out; /* uses rcx without naming it */
 	bool waits;           /* a pending x87 exception comes before it */
 	bool aligned;         /* its memory operand must be aligned to its size */
