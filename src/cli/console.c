@@ -224,7 +224,7 @@ void console_start(struct console *c, struct vm *vm, unsigned port)
 {
 	c->vm = vm;
 	input_start(&c->input, vm, port);
-	viewers_start(&c->viewers, vm);
+	viewers_start(&c->viewers, vm, port);
 }
 
 void console_flush(struct console *c)

@@ -5,7 +5,7 @@
 #include "base/err.h"
 #include "base/types.h"
 
-#define LOOP_MAX 64
+#define LOOP_MAX 256
 
 struct source {
 	int fd;       /* -1: nothing to wait for */

@@ -8,6 +8,7 @@
 
 #include "cli/cli.h"
 #include "cli/ctl.h"
+#include "cli/lines.h"
 #include "cli/ports.h"
 #include "cli/serial.h"
 #include "net/net.h"
@@ -35,8 +36,8 @@ const struct opt run_opts[] = {
 	  "kernel command line, before the kernel's arguments" },
 	{ ROW("engine", "auto|soft|kvm", OPT_CHOICE, engine), 0, 0,
 	  "what runs the guest's code: auto takes KVM where it works, else the translator" },
-	{ ROW("serial", "WHERE", OPT_TEXT, serial), 0, 0,
-	  "the serial console: stdio (default), null, file:PATH, unix:PATH, pty" },
+	{ ROW("serial", "[N=]WHERE", OPT_LIST, serials), 0, 0,
+	  "serial port N (0, the console): stdio, null, file:PATH, unix:PATH, pty, tty:PATH, modem[:...]" },
 	{ ROW("chat", "FILE", OPT_TEXT, chat), 0, 0,
 	  "speak a chat(8) script to the guest's console; one that fails ends the run" },
 	{ ROW("name", "NAME", OPT_TEXT, name), 0, 0,
@@ -290,6 +291,28 @@ static int check_ports(const struct options *o, struct err *e)
 	return 0;
 }
 
+/* Of several for one port the last one counts, so that the command line overrides a file. */
+static int take_serials(struct options *o, struct err *e)
+{
+	bool taken[LINES] = { false };
+
+	for (unsigned i = o->serials.n; i-- > 0;) {
+		const char *where;
+		unsigned n = line_split(o->serials.at[i], &where);
+
+		if (serial_check(where, e))
+			return -EINVAL;
+		if (n && !strcmp(where, "stdio"))
+			return err_set(e, -EINVAL, "serial: the terminal belongs to port 0");
+		if (!n && !taken[0])
+			o->serial = where;
+		if (n && taken[n])
+			return err_set(e, -EINVAL, "serial: port %u is plugged in twice", n);
+		taken[n] = true;
+	}
+	return 0;
+}
+
 static int check(const struct options *o, struct err *e)
 {
 	u64 at;
@@ -319,7 +342,7 @@ static int check(const struct options *o, struct err *e)
 		return err_set(e, -EINVAL, "--detach leaves the terminal: no --serial stdio");
 	if (o->display == DISPLAY_SCREEN && o->debugcon)
 		return err_set(e, -EINVAL, "--display screen and --debugcon both want the console");
-	return o->serial ? serial_check(o->serial, e) : 0;
+	return 0;
 }
 
 int options_parse(int argc, char **argv, bool lguest, struct options *ret, struct err *e)
@@ -340,7 +363,9 @@ int options_parse(int argc, char **argv, bool lguest, struct options *ret, struc
 		rc = parse_words(argc, argv, lguest, ret, e);
 	if (rc || ret->help || ret->version)
 		return rc;
-	rc = check(ret, e);
+	rc = take_serials(ret, e);
+	if (!rc)
+		rc = check(ret, e);
 	if (!rc)
 		rc = take_boot(ret, e);
 	return rc ? rc : join_append(ret, e);

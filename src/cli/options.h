@@ -24,7 +24,8 @@ struct options {
 	struct opt_list port;
 	char *append;
 	unsigned engine; /* enum vm_engine */
-	char *serial;
+	struct opt_list serials;
+	const char *serial; /* not an option: of serials the console's, or NULL */
 	char *name, *chat;
 	bool detach;
 	char *console_log;

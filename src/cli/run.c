@@ -19,6 +19,7 @@
 #include "cli/detach.h"
 #include "cli/digest.h"
 #include "cli/disks.h"
+#include "cli/lines.h"
 #include "cli/nets.h"
 #include "cli/inside.h"
 #include "cli/options.h"
@@ -43,6 +44,7 @@ struct run {
 	struct signals signals;
 	struct console console;
 	struct ports ports;
+	struct lines lines;
 	struct ctl ctl;
 	struct chatter chatter;
 	int tell; /* for detach_done(); -1: nobody waits */
@@ -77,6 +79,7 @@ static void on_wake(void *ctx)
 
 	console_woken(&r->console);
 	ports_woken(&r->ports);
+	lines_woken(&r->lines);
 	r->loop.done = atomic_load(&r->ended);
 }
 
@@ -158,6 +161,7 @@ static void fill_config(struct run *r)
 		r->config.no_reboot = true;
 	}
 	ports_plug(&r->ports, &r->console.port, &r->config);
+	lines_plug(&r->lines, &r->config);
 	if (o->load_at && !r->config.boot.load_random)
 		BUG_ON(load_address(o->load_at, &r->config.boot.load_at));
 	if (o->digest) {
@@ -194,6 +198,8 @@ static int open_all(struct run *r, struct err *e)
 		rc = open_console(r, e);
 	if (!rc)
 		rc = ports_open(&r->ports, o, &r->loop, e);
+	if (!rc)
+		rc = lines_open(&r->lines, o, &r->loop, e);
 	if (!rc)
 		rc = disks_open(&r->disks, o, e);
 	if (!rc)
@@ -245,6 +251,7 @@ static int start(struct run *r, struct err *e)
 	loop_add_alarm(&r->loop, &r->limit);
 	console_start(&r->console, r->vm, r->o->console == CONSOLE_VIRTIO ? VM_VPORT : 0);
 	ports_start(&r->ports, r->vm);
+	lines_start(&r->lines, r->vm);
 	r->ctl.dbg = r->debugger.dbg;
 	ctl_start(&r->ctl, r->o, r->vm, &r->console.viewers);
 	if (r->o->chat)
@@ -383,6 +390,7 @@ static int run_machine(struct options *o, int tell)
 	shares_close(&r->shares);
 	inside_close(&r->inside);
 	ports_close(&r->ports);
+	lines_close(&r->lines);
 	console_close(&r->console);
 	ctl_close(&r->ctl);
 	signals_fini(&r->signals);

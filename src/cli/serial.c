@@ -12,7 +12,9 @@
 #include <unistd.h>
 
 #include "cli/cli.h"
+#include "cli/serial_line.h"
 #include "cli/serial_unix.h"
+#include "modem/modem.h"
 
 /* A pipe that poll() calls writable takes this much without blocking. pipe(7). */
 #define PIECE 4096
@@ -77,11 +79,16 @@ static int open_pty(const char *arg, struct serial *s, struct err *e)
 }
 
 const struct serial_kind serial_kinds[] = {
-	{ "stdio", NULL, open_stdio, NULL, NULL },
-	{ "null", NULL, open_null, NULL, NULL },
-	{ "file", "PATH", open_file, NULL, NULL },
-	{ "unix", "PATH", serial_unix_open, serial_unix_connect, serial_unix_hang_up },
-	{ "pty", NULL, open_pty, NULL, NULL },
+	{ .name = "stdio", .open = open_stdio },
+	{ .name = "null", .open = open_null },
+	{ .name = "file", .arg = "PATH", .open = open_file },
+	{ .name = "unix", .arg = "PATH", .open = serial_unix_open, .connect = serial_unix_connect,
+	  .hang_up = serial_unix_hang_up },
+	{ .name = "pty", .open = open_pty },
+	{ .name = "tty", .arg = "PATH", .open = serial_tty_open, .hang_up = serial_tty_hang_up,
+	  .close = serial_tty_close },
+	{ .name = "modem", .arg = "SETTINGS", .maybe = true, .open = serial_modem_open,
+	  .close = serial_modem_close },
 	{ 0 },
 };
 
@@ -100,13 +107,13 @@ static const struct serial_kind *parse(const char *where, const char **ret_arg, 
 	const struct serial_kind *k = find(where, strcspn(where, ":"));
 	bool has_path = colon && colon[1];
 
-	if (k && (k->arg ? has_path : !colon)) {
+	if (k && (k->arg ? has_path || (k->maybe && !colon) : !colon)) {
 		*ret_arg = has_path ? colon + 1 : NULL;
 		return k;
 	}
 	if (!k)
-		err_set(e, -EINVAL, "serial: '%s' is none of stdio, null, file:PATH, unix:PATH, pty",
-			where);
+		err_set(e, -EINVAL, "serial: '%s' is none of stdio, null, file:PATH, unix:PATH, pty, "
+			"tty:PATH, modem", where);
 	else if (k->arg)
 		err_set(e, -EINVAL, "serial: '%s' needs a path: %s:%s", k->name, k->name, k->arg);
 	else
@@ -116,9 +123,13 @@ static const struct serial_kind *parse(const char *where, const char **ret_arg, 
 
 int serial_check(const char *where, struct err *e)
 {
+	const struct serial_kind *k;
 	const char *arg;
 
-	return parse(where, &arg, e) ? 0 : -EINVAL;
+	k = parse(where, &arg, e);
+	if (!k)
+		return -EINVAL;
+	return k->open == serial_modem_open && modem_check(arg, e) ? -EINVAL : 0;
 }
 
 int serial_open(const char *where, struct serial *s, struct err *e)
@@ -145,6 +156,8 @@ static void close_one(int *fd)
 
 void serial_close(struct serial *s)
 {
+	if (s->kind && s->kind->close)
+		s->kind->close(s);
 	if (s->in == s->out)
 		s->in = -1;
 	close_one(&s->in);

@@ -15,6 +15,8 @@ struct serial {
 	bool is_input;    /* the end of in is the end of the user's commands */
 	bool forgets;     /* output that cannot be written at once is dropped: who knows who reads */
 	char *path;       /* to remove at the end, or NULL */
+	struct termios *before; /* of a device, to put back; or NULL */
+	struct modem *modem;    /* at keep, or NULL */
 	char name[128];   /* for errors */
 };
 
@@ -22,9 +24,11 @@ struct serial {
 struct serial_kind {
 	const char *name;
 	const char *arg; /* NULL: takes none */
+	bool maybe;      /* arg may be left out */
 	int (*open)(const char *arg, struct serial *s, struct err *e);
 	void (*connect)(struct serial *s); /* listen is readable */
 	void (*hang_up)(struct serial *s); /* the other end of in or out is gone */
+	void (*close)(struct serial *s);   /* before the files are closed; NULL: nothing to do */
 };
 extern const struct serial_kind serial_kinds[]; /* ends with name NULL */
 

@@ -72,7 +72,7 @@ void viewers_put(struct viewers *v, const u8 *buf, size_t len)
 
 static void feed(struct viewer *w)
 {
-	size_t n = vm_serial_in(w->all->vm, 0, w->in + w->in_at, w->in_len);
+	size_t n = vm_serial_in(w->all->vm, w->all->port, w->in + w->in_at, w->in_len);
 
 	w->in_at += (unsigned)n;
 	w->in_len -= (unsigned)n;
@@ -152,8 +152,9 @@ void viewers_init(struct viewers *v, struct loop *l)
 	}
 }
 
-void viewers_start(struct viewers *v, struct vm *vm)
+void viewers_start(struct viewers *v, struct vm *vm, unsigned port)
 {
+	v->port = port;
 	v->vm = vm;
 }
 

@@ -18,6 +18,7 @@ struct viewer {
 
 struct viewers {
 	struct vm *vm;
+	unsigned port;
 	struct viewer viewer[VIEWERS_MAX];
 	u64 head; /* bytes of output so far */
 	u8 history[VIEWERS_HISTORY];
@@ -25,7 +26,7 @@ struct viewers {
 
 /* All on the main thread. */
 void viewers_init(struct viewers *v, struct loop *l);
-void viewers_start(struct viewers *v, struct vm *vm);
+void viewers_start(struct viewers *v, struct vm *vm, unsigned port); /* port: vm_serial_in()'s */
 bool viewers_full(const struct viewers *v);
 /* viewers_add - takes fd; there must be room. old: begin with what was printed before. */
 void viewers_add(struct viewers *v, int fd, bool old);

@@ -19,8 +19,8 @@ Options:
   --append TEXT             kernel command line, before the kernel's arguments
   --engine auto|soft|kvm    what runs the guest's code: auto takes KVM where it
                             works, else the translator
-  --serial WHERE            the serial console: stdio (default), null,
-                            file:PATH, unix:PATH, pty
+  --serial [N=]WHERE        serial port N (0, the console): stdio, null,
+                            file:PATH, unix:PATH, pty, tty:PATH, modem[:...]
   --chat FILE               speak a chat(8) script to the guest's console; one
                             that fails ends the run
   --name NAME               what 'pandok list' and the others call this machine

@@ -40,7 +40,7 @@ pandok: run: engine: 'qemu' is not one of auto|soft|kvm
 Try 'pandok help run'.
 [2]
 $ pandok run --serial fax kernel
-pandok: run: serial: 'fax' is none of stdio, null, file:PATH, unix:PATH, pty
+pandok: run: serial: 'fax' is none of stdio, null, file:PATH, unix:PATH, pty, tty:PATH, modem
 Try 'pandok help run'.
 [2]
 $ pandok run --serial unix kernel
