@@ -72,25 +72,28 @@ static inline struct ide_drive *ide_drive(struct ide_channel *c)
 	return &c->drive[!!(c->device & DEV_SLAVE)];
 }
 
-/* ---- ide.c: registers and moving data ---- */
+/* ---- ide.c ---- */
 
 /* The command is over, well or with an error register's bits; interrupts when asked. */
 void ide_done(struct ide_channel *c, bool interrupt);
 void ide_fail(struct ide_channel *c, u8 error);
 
+void ide_interrupt(struct ide_channel *c);
+void ide_signature(struct ide_channel *c); /* what the registers show after a reset */
+
+/* ---- ide_data.c ---- */
 /* Data for the guest: len bytes that are in buf, or bytes from place at on the disk. */
 void ide_answer(struct ide_channel *c, u32 len);
 void ide_read_disk(struct ide_channel *c, u64 at, u64 bytes);
 void ide_write_disk(struct ide_channel *c, u64 at, u64 bytes);
 void ide_flush(struct ide_channel *c);
-
-void ide_interrupt(struct ide_channel *c);
-void ide_signature(struct ide_channel *c); /* what the registers show after a reset */
+void ide_dma_go(struct ide_channel *c); /* drive and bus master are both ready */
+u32 ide_data_read(struct ide_channel *c, unsigned size); /* the data port */
+void ide_data_write(struct ide_channel *c, unsigned size, u32 val);
 
 /* ---- ide_dma.c ---- */
 /* Move c->len bytes between buf and the guest's memory; false: the guest's table is bad. */
 bool ide_dma_move(struct ide_channel *c);
-void ide_dma_go(struct ide_channel *c); /* ide.c: drive and bus master are both ready */
 u64 ide_bm_read(struct ide_channel *c, unsigned reg);
 void ide_bm_write(struct ide_channel *c, unsigned reg, unsigned size, u32 val);
 enum { BM_START = 1, BM_TO_MEMORY = 8 };          /* command */
