@@ -60,6 +60,20 @@ static enum watch_event oops_line(struct watch *w, const char *s)
 	return WATCH_OOPS;
 }
 
+/* The end mark says it once more: programs on other processors may have printed in between. */
+static enum watch_event panic_line(struct watch *w, const char *s, size_t mark)
+{
+	size_t len = strlen(s), tail = strlen(" ]---");
+
+	w->panicked = true;
+	w->stamped = s != w->line;
+	take_text(w->text, mark < len ? s + mark : "");
+	len = strlen(w->text);
+	if (len >= tail && !strcmp(w->text + len - tail, " ]---"))
+		w->text[len - tail] = 0;
+	return WATCH_PANIC;
+}
+
 static enum watch_event line_end(struct watch *w)
 {
 	const char *s;
@@ -67,16 +81,15 @@ static enum watch_event line_end(struct watch *w)
 	w->line[w->len] = 0;
 	w->len = 0;
 	s = skip_stamps(w->line);
-	if (begins(s, end_mark))
-		return w->panicked ? WATCH_END : WATCH_NOTHING;
+	if (begins(s, end_mark) && w->panicked)
+		return WATCH_END;
+	if (begins(s, end_mark) && s != w->line)
+		return panic_line(w, s, sizeof(end_mark) - 1 + strlen(" - not syncing"));
 	if (w->panicked)
 		return WATCH_NOTHING;
 	if (!begins(s, panic_mark))
 		return oops_line(w, s);
-	w->panicked = true;
-	w->stamped = s != w->line;
-	take_text(w->text, s + sizeof(panic_mark) - 1);
-	return WATCH_PANIC;
+	return panic_line(w, s, sizeof(panic_mark) - 1);
 }
 
 /*L:500 A panic, seen from outside

@@ -11,6 +11,11 @@ die irq amd64 'insmod /mischief.ko how=irq; sleep 5' && judge irq mischief_bug
 die spin amd64 'echo 1 >/proc/sys/kernel/watchdog_thresh; insmod /mischief.ko how=spin' softlockup_panic=1 &&
 	judge spin mischief_spin
 
+options='--cpus 4'
+die null-smp amd64 'insmod /mischief.ko how=null' && judge null-smp mischief_null
+die irq-smp amd64 'insmod /mischief.ko how=irq; sleep 5' && judge irq-smp mischief_bug
+options=
+
 # waits_shown NAME - each of both tasks waits in the functions that the guest's SysRq-W lists.
 waits_shown() {
 	for task in mischief_a mischief_b; do

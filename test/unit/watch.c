@@ -72,6 +72,19 @@ static void watch_takes_back(void **unused)
 	assert_string_equal(w.text, "y");
 }
 
+/* On several processors a program may go on printing for a while. */
+static void watch_believes_the_end(void **unused)
+{
+	struct watch w = { .len = 0 };
+
+	(void)unused;
+	assert_int_equal(print(&w, "[    1.0] Kernel panic - not syncing: x\n"), WATCH_PANIC);
+	assert_int_equal(print(&w, "text of a program\n"), WATCH_ALIVE);
+	assert_int_equal(print(&w, "[    1.1] ---[ end Kernel panic - not syncing: x ]---\n"), WATCH_PANIC);
+	assert_string_equal(w.text, "x");
+	assert_int_equal(print(&w, "# "), WATCH_ALIVE);
+}
+
 static void watch_survives_noise(void **unused)
 {
 	struct watch w = { .len = 0 };
@@ -160,6 +173,7 @@ int main(void)
 		cmocka_unit_test(watch_is_not_fooled),
 		cmocka_unit_test(watch_finds_oopses),
 		cmocka_unit_test(watch_takes_back),
+		cmocka_unit_test(watch_believes_the_end),
 		cmocka_unit_test(watch_survives_noise),
 		cmocka_unit_test(keys_have_a_prefix),
 		cmocka_unit_test(ring_keeps_order),
