@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 static int open_at(const char *path, struct sockaddr_un *a)
@@ -47,9 +48,11 @@ static bool is_stale(const struct sockaddr_un *a)
 	return fd == -ECONNREFUSED;
 }
 
-/* Holds the folder of path, so that what is stale now is so until we have it; -1: not held. */
+/* Holds the folder of path, so that what is stale now is so until we have it; -1: not held. Whoever
+ * holds it for other reasons is not waited for long. */
 static int lock_folder(const char *path)
 {
+	static const struct timespec pause = { 0, 2000000 };
 	char folder[PATH_MAX];
 	const char *slash = strrchr(path, '/');
 	int len = slash ? (int)(slash - path) + 1 : 0, fd;
@@ -59,8 +62,8 @@ static int lock_folder(const char *path)
 	memcpy(folder, path, (size_t)len);
 	folder[len] = 0;
 	fd = open(len ? folder : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd >= 0)
-		flock(fd, LOCK_EX);
+	for (unsigned i = 0; fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) && i < 50; i++)
+		nanosleep(&pause, NULL);
 	return fd;
 }
 
