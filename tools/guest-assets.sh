@@ -71,7 +71,7 @@ root() {
 }
 
 # Drivers of the machine's cards, and file systems; with what each of them needs.
-drivers="virtio_pci virtio_blk virtio_net virtio_console virtio-rng virtio_balloon
+drivers="xen-blkfront xen-netfront virtio_pci virtio_blk virtio_net virtio_console virtio-rng virtio_balloon
 	vmw_vsock_virtio_transport virtiofs ext4 overlay isofs vfat nls_ascii nls_cp437 loop
 	ata_piix sd_mod sr_mod floppy"
 

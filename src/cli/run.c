@@ -31,6 +31,7 @@
 #include "cli/view.h"
 #include "vm/vm.h"
 
+/* A Xen guest's console has virtio's name. */
 static const char *const console_default[] = {
 	[CONSOLE_SERIAL] = "console=ttyS0", [CONSOLE_VIRTIO] = "console=hvc0",
 };
@@ -101,7 +102,8 @@ static int make_cmdline(struct run *r, struct err *e)
 	const char *line = r->o->cmdline;
 	bool add = r->o->kernel && !cmdline_has(line, "console=") &&
 		   cmdline_is_linux(r->o->kernel);
-	int n = asprintf(&r->cmdline, "%s%s%s%s", add ? console_default[r->o->console] : "",
+	int n = asprintf(&r->cmdline, "%s%s%s%s", !add ? "" :
+			 console_default[r->o->xen ? CONSOLE_VIRTIO : r->o->console],
 			 add && r->o->rootfs ? " quiet" : "", add && *line ? " " : "", line);
 
 	if (n < 0) {

@@ -17,7 +17,7 @@
  * The guest and we share one page: requests in it are overwritten by their answers, two counters on
  * each side say how far each has come. A request names frames of the guest's by grants. Each request is
  * copied out before it is looked at, for the guest may change it meanwhile.
- * @test xen-example
+ * @test ladder.sh
  */
 #define FIRST_DEVICE 51712 /* xvda: major 202, 16 minors each */
 #define SEGMENT_SECTORS (GUEST_PAGE_SIZE / DISK_SECTOR)

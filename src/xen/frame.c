@@ -10,7 +10,7 @@
  * never two of these at once, and it can change only when nothing uses it as what it was. To become a
  * table of level 2 each of its entries must name a frame that is, or can become, a table of level 1;
  * so the check runs down to the data. From then on every change of an entry goes through Xen.
- * @test xen-example
+ * @test hostile.sh
  */
 
 #define PTE_KERNEL (1ull << 52) /* in an entry: the guest did not ask for user access; Xen's mark */

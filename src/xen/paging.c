@@ -241,7 +241,7 @@ i64 hc_mmuext(struct xen *x, const u64 a[6])
  * the instruction would have written, checks it and writes it. We let the instruction itself do it. The
  * page becomes writable for the length of one instruction; afterwards the entries that changed are
  * checked one by one as a hypercall would, and one that may not be is undone, and the domain is killed.
- * @test xen-example
+ * @test hostile.sh
  */
 bool pagetable_write(struct xen *x, u64 va)
 {

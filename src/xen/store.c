@@ -11,7 +11,7 @@
  * How does a guest find its disk? Xen has no bus; it has a tree of names that both sides may write and
  * watch. Under device/vbd/51712 the guest finds who serves it, writes down a page and a port, and counts
  * its own state up as the other side counts its own. Everything here that a guest may fill has a limit.
- * @test xen-example
+ * @test ladder.sh
  */
 #define NODES_MAX 1000
 #define WATCHES_MAX 128
