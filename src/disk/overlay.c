@@ -253,24 +253,31 @@ static const struct disk_ops overlay_ops = {
 };
 
 /* A file without a name: where file systems cannot make one, it loses its name at once. */
-static int temporary(struct err *e)
+static int temporary_in(const char *dir)
 {
-	const char *dir = getenv("TMPDIR");
+	int fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
 	char path[4096];
-	int fd;
 
-	if (!dir || !*dir)
-		dir = "/var/tmp";
-	fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
 	if (fd >= 0)
 		return fd;
 	snprintf(path, sizeof(path), "%s/pandok-overlay.XXXXXX", dir);
 	fd = mkostemp(path, O_CLOEXEC);
-	if (fd < 0)
-		return err_sys(e, "cannot make a temporary layer in '%s' (TMPDIR names another place)",
-			       dir);
-	unlink(path);
+	if (fd >= 0)
+		unlink(path);
 	return fd;
+}
+
+static int temporary(struct err *e)
+{
+	const char *dir = getenv("TMPDIR");
+	int fd;
+
+	if (dir && *dir)
+		fd = temporary_in(dir);
+	else if ((fd = temporary_in("/var/tmp")) < 0)
+		fd = temporary_in("/tmp");
+	return fd < 0 ? err_sys(e, "cannot make a temporary layer in '%s' (TMPDIR names another place)",
+				dir && *dir ? dir : "/tmp") : fd;
 }
 
 static int make(struct overlay *o, struct err *e)
