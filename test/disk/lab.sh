@@ -1,7 +1,7 @@
 # lab.sh - a small guest on every kind of disk: raw, packed rings, read-only, overlay, seed,
-# qcow2, NBD.
+# qcow2, NBD; and by drivers of old, and without MSI-X.
 . test/disk/lib.sh
-need_lab raw packed seed readonly overlay qcow2 qcow2-without-qemu-nbd nbd
+need_lab raw legacy wire packed seed readonly overlay qcow2 qcow2-without-qemu-nbd nbd
 
 raw=$OUT/raw.img
 image "$raw" 64M
@@ -26,6 +26,15 @@ says() { grep -qF -- "$2" "$OUT/$1.err"; }
 
 echo "$write" | lab raw --block "$raw,serial=number one"
 verdict raw ended raw 0 -- sum raw -- sound "$raw" -- said raw 'number one'
+
+echo "modprobe virtio_pci force_legacy=1; $write
+cat /sys/bus/virtio/devices/virtio0/features" | lab legacy --block "$raw"
+without_version_1() { grep -aqx '[01]\{32\}0*' "$OUT/legacy.txt"; }
+verdict legacy ended legacy 0 -- sum legacy -- sound "$raw" -- without_version_1
+
+echo "$write; grep 'IO-APIC.*virtio0' /proc/interrupts | sed 's/.*IO-APIC.*/by wire/'" |
+	lab wire --append pci=nomsi --block "$raw"
+verdict wire ended wire 0 -- sum wire -- sound "$raw" -- said wire 'by wire'
 
 echo "$write" | lab packed --packed-rings --block "$raw"
 verdict packed ended packed 0 -- sum packed -- sound "$raw"
