@@ -215,6 +215,30 @@ static void use_first_tables(struct kernel *k)
  * says so instead of guessing.
  * @test kernel_without_anything
  */
+/* Symbols of a file are of where it was linked; the guest may have moved itself. */
+static void given_slide(struct kernel *k)
+{
+	const struct sym *text = symtab_name(&k->given, "_text");
+	u64 linked = text ? text->at : 0, slide = k->base - linked;
+
+	for (u32 i = 0; linked && slide && i < k->given.n; i++)
+		if (k->given.sym[i].at >= linked) /* below are offsets, not addresses */
+			k->given.sym[i].at += slide;
+}
+
+/* No Linux: what there is, a processor's page tables show, and the file that was booted names it. */
+static void find_stranger(struct kernel *k)
+{
+	struct err e;
+
+	if (k->t->ncpus) {
+		k->space = target_space(k->t, 0);
+		k->mapped = true;
+	}
+	if (!k->given.n && k->config.file && elfsyms_read(k->config.file, &k->given, &e))
+		k->no.syms = "no kernel image was found, and the kernel file has no symbols";
+}
+
 static void find_all(struct kernel *k)
 {
 	struct bytes image = { 0 };
@@ -222,8 +246,11 @@ static void find_all(struct kernel *k)
 
 	target_look(k->t);
 	k->no.syms = k->no.types = k->no.orc = k->no.info = "no kernel image was found";
-	if (!image_find(k))
+	if (!image_find(k)) {
+		find_stranger(k);
 		return;
+	}
+	given_slide(k);
 	copy = image_copy(k, &image.len);
 	image.at = copy;
 	image.va = k->base;
@@ -250,6 +277,7 @@ static void forget(struct kernel *k)
 	free(k->info);
 	k->info = NULL;
 	k->mapped = false;
+	k->base = k->end = 0;
 	memset(&k->lay, 0xff, sizeof(k->lay));
 }
 
@@ -262,6 +290,7 @@ int kernel_new(struct target *t, const struct kernel_config *c, struct kernel **
 		return err_set(e, -ENOMEM, "out of memory");
 	k->t = t;
 	forget(k);
+	k->config = *c;
 	if (c->symbols)
 		rc = elfsyms_read(c->symbols, &k->given, e);
 	if (rc) {

@@ -87,7 +87,7 @@ struct missing {
 
 struct kernel {
 	struct target *t;
-	struct kernel_config config; /* texts of our own */
+	struct kernel_config config; /* its texts are the caller's, who keeps them */
 	struct space space; /* the kernel's page tables */
 	bool mapped;        /* space is good */
 	u64 base, end;      /* of the image, linear */
@@ -99,7 +99,6 @@ struct kernel {
 	struct module *mod;
 	unsigned nmod;
 	struct missing no;
-	u64 frames_seen;    /* budget of an unwind that goes on over several stacks */
 };
 
 /* Reads through the kernel's page tables; false when a byte is not there (ret may be half written). */

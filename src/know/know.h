@@ -71,7 +71,7 @@ struct kernel_config {
 
 /*
  * kernel_new - find out what there is: symbols, types, unwind tables, log. Nothing found is no
- * error; view_known() tells. t stays the caller's and must outlive it.
+ * error; view_known() tells. t and c's texts stay the caller's and must outlive it.
  * -errno with a sentence when a file the user named cannot be read, -ENOMEM.
  */
 MUST_CHECK int kernel_new(struct target *t, const struct kernel_config *c, struct kernel **ret,

@@ -1,13 +1,33 @@
 /* view_kernel.c - what is known at all, processes, log, modules. */
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "know/guess.h"
 #include "know/printk.h"
 #include "know/task.h"
 
 static void known_line(const struct view *v, const char *what, const char *missing)
 {
 	out_say(v->out, "%-10s %s\n", what, missing ? missing : "yes");
+}
+
+/* Code around the processor, read while it lasts, tells where a stranger lies. */
+static void stranger_show(const struct view *v)
+{
+	enum { LEN = 1 << 18 };
+	u64 rip = target_ncpus(v->t) ? target_vcpu(v->t, v->cpu)->rip : 0, base;
+	u64 from = rip > LEN / 2 ? (rip - LEN / 2) & ~(GUEST_PAGE_SIZE - 1) : 0;
+	u8 *code = calloc(1, LEN);
+	unsigned votes;
+
+	for (u64 at = 0; code && at < LEN; at += GUEST_PAGE_SIZE)
+		if (!k_read(v->k, from + at, GUEST_PAGE_SIZE, code + at))
+			memset(code + at, 0, GUEST_PAGE_SIZE);
+	if (code && guess_base(code, LEN, &base, &votes))
+		out_say(v->out, "base       %016" PRIx64 " (a guess: code near rip names it %u times)\n",
+			base, votes);
+	free(code);
 }
 
 void view_known(const struct view *v)
@@ -21,9 +41,11 @@ void view_known(const struct view *v)
 		out_say(v->out, "image      %016" PRIx64 "-%016" PRIx64 "\n", k->base, k->end);
 	else
 		known_line(v, "image", k->no.image);
+	if (!k->end)
+		stranger_show(v);
 	if (at && k_text(k, at, release, sizeof(release)))
 		out_say(v->out, "version    %s\n", release);
-	known_line(v, "symbols", k->syms.n ? NULL : k->no.syms);
+	known_line(v, "symbols", k->syms.n ? NULL : k->given.n ? "those of the file" : k->no.syms);
 	known_line(v, "types", k->btf.n ? NULL : k->no.types);
 	known_line(v, "unwinding", k->orc.n ? NULL : k->no.orc);
 	known_line(v, "vmcoreinfo", k->info ? NULL : k->no.info);

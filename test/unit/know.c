@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "know/guess.h"
 #include "know/printk.h"
 #include "know/task.h"
 #include "know/unwind.h"
@@ -363,6 +364,30 @@ static void btf_refuses_what_does_not_add_up(void **unused)
 	kit_free(k);
 }
 
+static void guess_counts_what_code_mentions(void **unused)
+{
+	u8 code[4096] = { 0 };
+	unsigned votes;
+	u64 base;
+
+	(void)unused;
+	assert_false(guess_base(code, sizeof(code), &base, &votes));
+	for (u32 i = 0; i < 20; i++) { /* mov $-0x7eff0000 + i*16,%rax; movabs $0x123456789a,%rdi */
+		i32 small = (i32)(0x81010000u + 16 * i);
+		u64 big = 0x123456789aull;
+
+		memcpy(code + 64 * i, "\x48\xc7\xc0", 3);
+		memcpy(code + 64 * i + 3, &small, 4);
+		if (i % 4)
+			continue;
+		memcpy(code + 64 * i + 16, "\x48\xbf", 2);
+		memcpy(code + 64 * i + 18, &big, 8);
+	}
+	assert_true(guess_base(code, sizeof(code), &base, &votes));
+	assert_int_equal(base, 0xffffffff81000000);
+	assert_int_equal(votes, 20);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -377,6 +402,7 @@ int main(void)
 		cmocka_unit_test(ring_leaves_out_half_written_records),
 		cmocka_unit_test(orc_of_both_forms),
 		cmocka_unit_test(btf_refuses_what_does_not_add_up),
+		cmocka_unit_test(guess_counts_what_code_mentions),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
