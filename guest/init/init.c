@@ -8,9 +8,11 @@
  *   cwd=DIR         where it starts
  *   term=NAME rows=N columns=N   the terminal behind the console
  * Shares: "pandok.root" is the tree, "pandok.modules" the modules, and "pandok.io" has the files
- * stdin, stdout, stderr and status; the run is over when the exit status was written there.
+ * stdin, stdout, stderr and status; the run is over when the exit status was written there. Their
+ * time of change is the host's date.
  */
 #include <asm/ioctls.h>
+#include <asm/stat.h>
 #include <asm/termios.h>
 #include <linux/fcntl.h>
 #include <linux/if.h>
@@ -23,6 +25,7 @@
 
 #define ROOT "/new"
 #define CLONE_SIGCHLD 17
+#define CLOCK_REALTIME 0
 
 static char config[65536];
 static int status_fd = -1, in_fd = -1, out_fd = -1, err_fd = -1;
@@ -142,6 +145,19 @@ static void open_io(void)
 	status_fd = (int)open_file("/io/status", O_WRONLY | O_CLOEXEC);
 	if (in_fd < 0 || out_fd < 0 || err_fd < 0 || status_fd < 0)
 		die("cannot open ", "/io", status_fd);
+}
+
+/* Else files of the host's would seem to come from the future. */
+static void set_date(void)
+{
+	struct stat st;
+	long now[2];
+
+	if (SYS_2(fstat, status_fd, &st) < 0)
+		return;
+	now[0] = (long)st.st_mtime;
+	now[1] = (long)st.st_mtime_nsec;
+	SYS_2(clock_settime, CLOCK_REALTIME, now);
 }
 
 /* The tree below, a RAM disk above: what the guest writes is gone at the end. */
@@ -313,6 +329,7 @@ void start(void)
 	read_config();
 	load_modules();
 	open_io();
+	set_date();
 	make_root();
 	enter_root();
 	mount_more();

@@ -10,6 +10,7 @@
 #include "dev/dev.h"
 
 #define NS 1000000000u
+#define GAP_NS (2ull * NS) /* a timer that much late: this process did not run */
 #define MANUAL_WALL_S 1735689600ull /* 2025-01-01 00:00:00 UTC: where a manual clock starts */
 
 struct clock {
@@ -25,6 +26,8 @@ struct clock {
 	int fd;
 	pthread_t thread;
 	bool has_thread;
+	void (*gap)(void *ctx);
+	void *gap_ctx;
 };
 
 static u64 host_ns(clockid_t id)
@@ -90,6 +93,19 @@ void clock_set(struct clock *c, u64 ns)
 	c->now = ns;
 }
 
+/* A guest that looks at its clock after such a gap would take it for a processor that hangs. */
+static void look_for_gap(struct clock *c)
+{
+	if (!c->stopped && c->gap && c->alarm != UINT64_MAX && clock_now(c) > c->alarm + GAP_NS)
+		c->gap(c->gap_ctx);
+}
+
+void clock_on_gap(struct clock *c, void (*gap)(void *ctx), void *ctx)
+{
+	c->gap = gap;
+	c->gap_ctx = ctx;
+}
+
 /*D:200 Time passes
  * Devices never ask the host for the time. Guest time is CLOCK_MONOTONIC less the time the machine
  * stood still; in deterministic mode it is a number that the engine moves. Timers sit in one
@@ -108,6 +124,7 @@ static void *clock_thread(void *arg)
 			pthread_mutex_unlock(c->lock);
 			break;
 		}
+		look_for_gap(c);
 		c->alarm = UINT64_MAX;
 		if (!c->stopped)
 			clock_fire(c, clock_now(c));

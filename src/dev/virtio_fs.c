@@ -32,6 +32,17 @@ static struct vq_chain *take(struct virtio_fs *f)
 	return c;
 }
 
+/* Is there another request? If not, the driver will notify us of the next one, which it does not do
+ * while we are known to be looking. */
+static bool more(struct virtio_fs *f)
+{
+	bool any = false;
+
+	for (unsigned i = 0; i < f->virtio.nqueues; i++)
+		any |= vq_more(&f->virtio.queue[i]);
+	return any;
+}
+
 static u32 ask(struct virtio_fs *f, const struct vq_chain *c)
 {
 	return (u32)fs_request(f->fs, c->iov, c->nr, c->iov + c->nr, c->nw);
@@ -44,6 +55,8 @@ static void hand_back(struct vq_chain *c, u32 written)
 	vq_push(c, written);
 	vq_signal(q);
 }
+
+static void wake(struct virtio_fs *f);
 
 /*D:1450 Files on threads of their own
  * A request for a file may take as long as the host's disk does, or until somebody unlocks. So it is
@@ -67,6 +80,8 @@ static void *work(void *arg)
 			f->nidle--;
 			continue;
 		}
+		if (more(f))
+			wake(f);
 		virtio_unlock(&f->virtio);
 		written = ask(f, c);
 		virtio_lock(&f->virtio);
@@ -76,16 +91,21 @@ static void *work(void *arg)
 	return NULL;
 }
 
+static void wake(struct virtio_fs *f)
+{
+	if (f->nidle)
+		pthread_cond_signal(&f->work);
+	else if (!f->virtio.host.synchronous && f->nworkers < WORKERS_MAX)
+		f->nworkers += !pthread_create(&f->worker[f->nworkers], NULL, work, f);
+}
+
 static void fs_notify(struct virtio *v, unsigned queue)
 {
 	struct virtio_fs *f = (struct virtio_fs *)v;
 	struct vq_chain *c;
 
 	(void)queue;
-	if (f->nidle)
-		pthread_cond_signal(&f->work);
-	else if (!v->host.synchronous && f->nworkers < WORKERS_MAX)
-		f->nworkers += !pthread_create(&f->worker[f->nworkers], NULL, work, f);
+	wake(f);
 	if (!f->nworkers)
 		while ((c = take(f)))
 			hand_back(c, ask(f, c));

@@ -219,6 +219,15 @@ static void reset_all(struct board *b)
 	dev_write(&b->pic, DEV_PIO, 0x4d1, 1, 0x0e); /* SCI and the PCI wires are levels */
 }
 
+/* Every kvmclock says that the guest was stopped: its watchdogs keep still then. */
+static void tell_stopped(void *ctx)
+{
+	struct board *b = ctx;
+
+	for (unsigned i = 0; b->kvmclock && i < b->config.ncpus; i++)
+		kvmclock_refresh(&b->kvmclock[i], true);
+}
+
 int board_new(const struct board_config *c, struct board **ret, struct err *e)
 {
 	struct board *b;
@@ -249,6 +258,7 @@ int board_new(const struct board_config *c, struct board **ret, struct err *e)
 		return rc;
 	}
 	pthread_mutex_lock(&b->lock);
+	clock_on_gap(b->clock, tell_stopped, b);
 	wire(b);
 	fill_cmos(b);
 	reset_all(b);
@@ -404,8 +414,7 @@ void board_resume(struct board *b)
 		b->tsc0 = __rdtsc();
 	b->paused = false;
 	clock_start(b->clock);
-	for (unsigned i = 0; b->kvmclock && i < b->config.ncpus; i++)
-		kvmclock_refresh(&b->kvmclock[i], true);
+	tell_stopped(b);
 	pthread_mutex_unlock(&b->lock);
 }
 

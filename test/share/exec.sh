@@ -38,8 +38,11 @@ expect #
 send tty; echo \$((6*7))^M
 expect /dev/ttyS0
 expect 42
-send sleep 1000^M
+send sh -c 'trap "echo cau""ght" INT; echo rea""dy; sleep 1000'^M
+expect ready
 send ^C
+expect caught
+expect #
 send cd /etc && uname -r^M
 expect $version
 send exit 4^M
