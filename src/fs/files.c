@@ -21,8 +21,9 @@ static void fill_attr(u64 node, struct fuse_attr *ret)
 
 	clock_gettime(CLOCK_REALTIME, &now);
 	*ret = (struct fuse_attr){
-		.mtime = (u64)now.tv_sec, .mtimensec = (u32)now.tv_nsec, .ino = node, .mode = node == FUSE_ROOT_ID ? S_IFDIR | 0555 : S_IFREG | 0666, .nlink = 1,
-		.blksize = GUEST_PAGE_SIZE,
+		.ino = node, .nlink = 1, .blksize = GUEST_PAGE_SIZE,
+		.mode = node == FUSE_ROOT_ID ? S_IFDIR | 0555 : S_IFREG | 0666,
+		.mtime = (u64)now.tv_sec, .mtimensec = (u32)now.tv_nsec,
 	};
 }
 
