@@ -20,6 +20,7 @@
 	X(invlpg, "single pages invalidated")                      \
 	X(smc, "blocks dropped because their code was written")    \
 	X(cache_drop, "code cache regions dropped")                \
+	X(stall_ns, "nanoseconds that making room in the cache took at most") \
 	X(helper, "instructions done in C")                        \
 	X(string, "string instructions done in C")                 \
 	X(pio, "port accesses")                                    \

@@ -9,7 +9,7 @@
 #define MFD_EXEC 0x0010U
 #endif
 
-#define ARENA_SIZE MIB(64) /* address space for a region's tables; touched as used */
+#define ARENA_SIZE MIB(16) /* address space for a region's tables; touched as used */
 
 /*E:300 Two views of the code cache
  * The cache is one memfd mapped twice: once writable, where blocks are made and links patched,
@@ -329,6 +329,9 @@ void cache_add(struct soft *so, struct region *r, struct block *b)
 	r->blocks[r->n] = b;
 	__atomic_store_n(&r->n, r->n + 1, __ATOMIC_RELEASE); /* others look it up without the lock */
 	b->hash_next = so->hash[h];
+	b->hash_back = &so->hash[h];
+	if (b->hash_next)
+		b->hash_next->hash_back = &b->hash_next;
 	so->hash[h] = b;
 	page_add(so, b, 0);
 	if (has_second(so, b))
@@ -350,12 +353,10 @@ static void jump_cache_forget(struct soft *so, const struct block *b)
 
 void block_drop(struct soft *so, struct block *b)
 {
-	struct block **link = &so->hash[hash_of(b->pc, b->gpa, b->mode)];
-
 	b->dead = true;
-	while (*link != b)
-		link = &(*link)->hash_next;
-	*link = b->hash_next;
+	*b->hash_back = b->hash_next;
+	if (b->hash_next)
+		b->hash_next->hash_back = b->hash_back;
 	for (struct exit *x = b->incoming; x; x = x->next)
 		exit_unlink(so, x);
 	b->incoming = NULL;

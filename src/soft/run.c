@@ -93,23 +93,39 @@ static void jump_cache_add(struct soft_vcpu *s, const struct block *b)
 		s->jc[slot][b->pc & (JC_N - 1)] = (u64)(uintptr_t)s->soft->code_rx + b->indirect;
 }
 
+/* The longest time for which a full cache ever kept the guest from running. */
+static void note_stall(struct soft_vcpu *s, u64 tsc)
+{
+	u64 ns = (u64)((unsigned __int128)tsc * 1000000000u / s->soft->cpuid.tsc_hz);
+
+	if (ns > s->v.stats.n[STAT_stall_ns])
+		s->v.stats.n[STAT_stall_ns] = ns;
+}
+
+static void recycle(struct soft_vcpu *s)
+{
+	struct soft *so = s->soft;
+	u64 start = __builtin_ia32_rdtsc();
+
+	if (!s->alone)
+		world_stop(s);
+	spin_lock(&so->lock);
+	if (!cache_room(so))
+		cache_recycle(so);
+	spin_unlock(&so->lock);
+	if (!s->alone)
+		world_go(s);
+	note_stall(s, __builtin_ia32_rdtsc() - start);
+}
+
 /* What block_make() could not do inside: others must be asked. */
 static void make_way(struct soft_vcpu *s, enum made why, gpa_t page)
 {
-	struct soft *so = s->soft;
-
 	code_leave(s);
 	if (why == MADE_CLAIM) {
 		code_page_claim(s, page.at >> GUEST_PAGE_SHIFT);
 	} else {
-		if (!s->alone)
-			world_stop(s);
-		spin_lock(&so->lock);
-		if (!cache_room(so))
-			cache_recycle(so);
-		spin_unlock(&so->lock);
-		if (!s->alone)
-			world_go(s);
+		recycle(s);
 	}
 	code_enter(s);
 }
@@ -129,8 +145,10 @@ static enum made find_or_make(struct soft_vcpu *s, gpa_t gpa, u32 mode, struct b
 	}
 	if (made == MADE)
 		jump_cache_add(s, *ret);
-	s->v.stats.n[STAT_cache_drop] = so->drops;
-	s->v.stats.n[STAT_smc] = so->smc;
+	if (!s->v.index) { /* what all have done together */
+		s->v.stats.n[STAT_cache_drop] = so->drops;
+		s->v.stats.n[STAT_smc] = so->smc;
+	}
 	spin_unlock(&so->lock);
 	return made;
 }

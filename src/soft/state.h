@@ -220,7 +220,7 @@ enum {
 };
 
 struct block {
-	struct block *hash_next;
+	struct block *hash_next, **hash_back; /* back: what points here */
 	struct block *page_next[2], **page_back[2]; /* in its pages' lists of blocks */
 	u64 pc, cs_base;
 	u32 cs_limit;    /* outside 64-bit mode */
@@ -254,7 +254,7 @@ struct code_page {
 #define CACHE_BITS 27
 #endif
 #define CACHE_SIZE (1u << CACHE_BITS)
-#define REGIONS 16
+#define REGIONS (CACHE_BITS > 24 ? 64 : 16) /* dropping one takes milliseconds */
 #define REGION_SIZE (CACHE_SIZE / REGIONS)
 #define HASH_BITS 16
 #define BLOCK_INSNS 64
