@@ -80,6 +80,8 @@ void elfsyms_take(const struct elf *elf, struct symtab *ret)
 		}
 	}
 	symtab_done(ret);
+	if (ret->n)
+		ret->end = ret->sym[ret->n - 1].at + ret->sym[ret->n - 1].size + 1;
 }
 
 int elfsyms_read(const char *path, struct symtab *ret, struct err *e)

@@ -140,3 +140,19 @@ bool function_read(struct target *t, unsigned cpu, u64 at, u64 len, struct funct
 	}
 	return true;
 }
+
+u64 function_cfa(const struct function *f, u64 ip, u64 sp, u64 bp, u64 *bp_at)
+{
+	u64 down = 8, cfa;
+
+	*bp_at = 0;
+	for (unsigned i = 0; i < f->npushed; i++)
+		down += ip >= f->push_end[i] ? 8 : 0;
+	if (f->locals_end && ip >= f->locals_end)
+		down += f->locals;
+	cfa = f->frame_pointer && ip >= f->pointer_end ? bp + 16 : sp + down;
+	for (unsigned i = 0; i < f->npushed; i++)
+		if (f->pushed[i] == RBP && ip >= f->push_end[i])
+			*bp_at = cfa - 16 - 8 * i;
+	return cfa;
+}

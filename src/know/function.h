@@ -28,4 +28,8 @@ struct function {
  * cannot be read. */
 bool function_read(struct target *t, unsigned cpu, u64 at, u64 len, struct function *ret);
 
+/* function_cfa - where the caller's stack begins, at an instruction of it: what of the prologue has
+ * run is undone. bp_at: where rbp was saved, 0: not yet, or not at all. */
+u64 function_cfa(const struct function *f, u64 ip, u64 sp, u64 bp, u64 *bp_at);
+
 #endif

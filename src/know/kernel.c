@@ -224,6 +224,7 @@ static void given_slide(struct kernel *k)
 	for (u32 i = 0; linked && slide && i < k->given.n; i++)
 		if (k->given.sym[i].at >= linked) /* below are offsets, not addresses */
 			k->given.sym[i].at += slide;
+	k->given.end += linked ? slide : 0;
 }
 
 /* No Linux: what there is, a processor's page tables show, and the file that was booted names it. */
@@ -245,7 +246,8 @@ static void find_all(struct kernel *k)
 	u8 *copy;
 
 	target_look(k->t);
-	k->no.syms = k->no.types = k->no.orc = k->no.info = "no kernel image was found";
+	k->no.syms = k->no.types = k->no.orc = k->no.info = k->no.modules =
+		"no kernel image was found";
 	if (!image_find(k)) {
 		find_stranger(k);
 		return;

@@ -3,9 +3,11 @@
 
 #include <string.h>
 
+#include "know/function.h"
 #include "x86/x86.h"
 
 #define FRAMES_MAX 512
+#define FUNCTION_UNKNOWN 512 /* bytes looked at of a function whose size nobody says */
 #define STACK_SHIFT 14 /* Linux gives a task 16 KiB, so aligned */
 #define STACK_SPAN MIB(4) /* a frame farther away than this is on another stack */
 
@@ -24,18 +26,24 @@ static bool stack_u64(struct unwind *u, u64 at, u64 *ret)
 
 bool unwind_is_text(struct kernel *k, u64 at)
 {
+	const struct sym *y;
 	struct module *m;
 	u64 size;
 
 	if (k->end && at - k->base < k->end - k->base) {
-		const struct sym *y = symtab_at(&k->syms, at, &size);
-
+		y = symtab_at(&k->syms, at, &size);
 		return !k->syms.n || (y && strchr("tTwW", y->type));
 	}
 	m = module_at(k, at);
 	if (m)
 		return at - m->base < m->text_end - m->base || at - m->init_base < m->init_size;
-	return symtab_at(&k->given, at, &size) != NULL;
+	y = symtab_at(&k->given, at, &size);
+	return y && strchr("tTwW", y->type);
+}
+
+bool unwind_is_return(struct kernel *k, u64 at)
+{
+	return unwind_is_text(k, at) || unwind_is_text(k, at - 1);
 }
 
 static bool orc_of(struct unwind *u, u64 ip, struct orc_entry_view *ret)
@@ -162,6 +170,25 @@ static bool next_by_orc(struct unwind *u, const struct orc_entry_view *o, struct
 	return ok && orc_bp(u, o, cfa, &next->bp);
 }
 
+/* No table: what the function's code has done to the stack by now is undone. */
+static bool next_by_code(struct unwind *u, struct frame *next)
+{
+	struct function fn;
+	struct symbol y;
+	u64 bp_at;
+
+	if (!kernel_at(u->k, GVA(u->f.exact ? u->f.ip : u->f.ip - 1), &y) || u->k->end ||
+	    !function_read(u->k->t, u->cpu, y.at.at, y.size ? y.size : FUNCTION_UNKNOWN, &fn))
+		return false;
+	u->f.cfa = function_cfa(&fn, u->f.ip, u->f.sp, u->f.bp, &bp_at);
+	next->how = FRAME_CODE;
+	next->bp = u->f.bp;
+	if (bp_at && !stack_u64(u, bp_at, &next->bp))
+		return false;
+	return take_call(u, u->f.cfa, next) &&
+	       (unwind_is_return(u->k, next->ip) || stop(u, "no code is at the return address"));
+}
+
 static bool next_by_pointer(struct unwind *u, struct frame *next)
 {
 	u64 bp = u->f.bp;
@@ -176,7 +203,22 @@ static bool next_by_pointer(struct unwind *u, struct frame *next)
 		return stop(u, "the stack cannot be read");
 	if (!next->ip)
 		return stop(u, NULL);
-	return unwind_is_text(u->k, next->ip) || stop(u, "rbp leads to no code");
+	return unwind_is_return(u->k, next->ip) || stop(u, "rbp leads to no code");
+}
+
+static bool next_without_table(struct unwind *u, struct frame *next)
+{
+	const char *why;
+
+	if (next_by_code(u, next))
+		return true;
+	why = u->end;
+	if (next_by_pointer(u, next)) {
+		u->end = NULL;
+		return true;
+	}
+	u->end = why ? why : u->end;
+	return false;
 }
 
 /* Stacks grow down, so callers are above; who comes from another stack has changed it. */
@@ -204,7 +246,7 @@ bool unwind_next(struct unwind *u)
 	if (u->n >= FRAMES_MAX)
 		return stop(u, "too many frames: the stack goes in circles");
 	covered = u->f.ip && orc_of(u, u->f.exact ? u->f.ip : u->f.ip - 1, &o);
-	ok = covered ? next_by_orc(u, &o, &next) : next_by_pointer(u, &next);
+	ok = covered ? next_by_orc(u, &o, &next) : next_without_table(u, &next);
 	if (!ok)
 		return false;
 	if (!is_progress(u, &next))
@@ -219,7 +261,7 @@ bool unwind_cpu(struct kernel *k, unsigned cpu, struct unwind *u)
 {
 	const struct vcpu *v = target_vcpu(k->t, cpu);
 
-	*u = (struct unwind){ .k = k, .have_gpr = true };
+	*u = (struct unwind){ .k = k, .cpu = cpu, .have_gpr = true };
 	u->space = k->end && v->rip >> 63 ? k->space : target_space(k->t, cpu);
 	memcpy(u->gpr, v->gpr, sizeof(u->gpr));
 	u->f = (struct frame){

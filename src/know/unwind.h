@@ -5,7 +5,7 @@
 #include "know/kernel.h"
 
 enum frame_how { /* how a frame was found: the most trusted first */
-	FRAME_REGS, FRAME_ORC, FRAME_CFI, FRAME_POINTER,
+	FRAME_REGS, FRAME_ORC, FRAME_CODE, FRAME_POINTER,
 };
 
 struct frame {
@@ -28,6 +28,7 @@ struct unwind {
 	u64 gpr[16];       /* of the processor, while they are the first frame's */
 	bool have_gpr;
 	struct space space;
+	unsigned cpu;
 };
 
 /* unwind_cpu, unwind_task - the first frame is in u->f. false: none, u->end says why. */
@@ -40,6 +41,9 @@ bool unwind_next(struct unwind *u);
 
 /* unwind_is_text - is that an address of code, as far as is known? */
 bool unwind_is_text(struct kernel *k, u64 at);
+
+/* unwind_is_return - as above; a call that never returns may be the last thing there. */
+bool unwind_is_return(struct kernel *k, u64 at);
 
 /* unwind_place - as kernel_place(); a return address (not exact) belongs to the call before it. */
 const char *unwind_place(struct kernel *k, u64 ip, bool exact, char *buf, size_t len);

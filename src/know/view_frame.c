@@ -90,12 +90,12 @@ static void label_return(struct drawing *d)
 
 	if (!read_u64(d, at, &ret))
 		return;
-	if (unwind_is_text(d->v->k, ret) && behind_call(d, ret))
+	if (unwind_is_return(d->v->k, ret) && behind_call(d, ret))
 		label(d, at, sure, "return address: %s", unwind_place(d->v->k, ret, false, place, 120));
 	else
 		label(d, at, sure, "return address, OVERWRITTEN: %s",
 		      is_text(ret) ? "it is text" :
-		      unwind_is_text(d->v->k, ret) ? "no call is before it" : "no code is there");
+		      unwind_is_return(d->v->k, ret) ? "no call is before it" : "no code is there");
 }
 
 static void label_saved(struct drawing *d)
@@ -182,19 +182,11 @@ static void slots_show(const struct drawing *d)
 /* Where the caller's stack began: an unwind table says, or the prologue up to where it got. */
 static void find_cfa(struct drawing *d)
 {
-	u64 down = 8;
+	u64 bp_at;
 
-	if (d->f.cfa) {
-		d->by_table = d->f.how != FRAME_POINTER;
-	} else if (d->fn.frame_pointer && d->f.ip >= d->fn.pointer_end) {
-		d->f.cfa = d->f.bp + 16;
-	} else {
-		for (unsigned i = 0; i < d->fn.npushed; i++)
-			down += d->f.ip >= d->fn.push_end[i] ? 8 : 0;
-		if (d->fn.locals_end && d->f.ip >= d->fn.locals_end)
-			down += d->fn.locals;
-		d->f.cfa = d->f.sp + down;
-	}
+	d->by_table = d->f.cfa && d->f.how == FRAME_ORC;
+	if (!d->by_table)
+		d->f.cfa = function_cfa(&d->fn, d->f.ip, d->f.sp, d->f.bp, &bp_at);
 	d->body_sp = d->f.cfa - 8 - 8ull * d->fn.npushed - d->fn.locals;
 }
 

@@ -7,7 +7,8 @@
 #include "x86/x86.h"
 
 static const char *const how_text[] = {
-	[FRAME_REGS] = "", [FRAME_ORC] = "", [FRAME_CFI] = "", [FRAME_POINTER] = "  (by rbp)",
+	[FRAME_REGS] = "", [FRAME_ORC] = "", [FRAME_CODE] = "  (by the code)",
+	[FRAME_POINTER] = "  (by rbp)",
 };
 
 static void frame_show(const struct view *v, unsigned n, const struct frame *f)
