@@ -55,7 +55,7 @@ struct xen {
 	struct mem *mem;
 	struct vcpu *v;
 	struct clock *clock;
-	pthread_mutex_t lock; /* event channels, rings, timers: what other threads touch */
+	pthread_mutex_t lock; /* recursive: held in every trap, and by other threads' work */
 	bool ended;
 
 	u64 nframes;          /* highest machine frame number + 1 */

@@ -168,12 +168,9 @@ static void hypercall(struct xen *x, u64 next)
 		v->gpr[RAX] = (u64)hypercall_do(x, nr, a);
 }
 
-enum trap_end xen_trap(void *ctx, struct vcpu *v, const struct engine_trap *t)
+static enum trap_end trapped(struct xen *x, const struct engine_trap *t)
 {
-	struct xen *x = ctx;
-
-	if (t->kind != TRAP_CPUID)
-		xen_stepped(x, v); /* the instruction that was let run did not come to its end */
+	xen_stepped(x, x->v); /* the instruction that was let run did not come to its end */
 	switch (t->kind) {
 	case TRAP_SYSCALL:
 		if (x->kernel)
@@ -187,14 +184,27 @@ enum trap_end xen_trap(void *ctx, struct vcpu *v, const struct engine_trap *t)
 	case TRAP_INT:
 		soft_int(x, t);
 		break;
-	case TRAP_CPUID:
-		xen_cpuid(x);
-		return TRAP_GO;
 	case TRAP_IRQ:
 		x->blocked = false;
 		break; /* after() sees to it */
 	}
 	return after(x);
+}
+
+enum trap_end xen_trap(void *ctx, struct vcpu *v, const struct engine_trap *t)
+{
+	struct xen *x = ctx;
+	enum trap_end end;
+
+	(void)v;
+	if (t->kind == TRAP_CPUID) {
+		xen_cpuid(x);
+		return TRAP_GO;
+	}
+	pthread_mutex_lock(&x->lock);
+	end = trapped(x, t);
+	pthread_mutex_unlock(&x->lock);
+	return end;
 }
 
 /* ---- back ---- */

@@ -1,4 +1,5 @@
 /* xen.c - Xen is made, told what the processor asks, and taken apart. */
+#define _GNU_SOURCE
 #include "xen/xen.h"
 
 #include <errno.h>
@@ -10,13 +11,18 @@
 int xen_new(const struct xen_config *c, struct xen **ret, struct err *e)
 {
 	struct xen *x = calloc(1, sizeof(*x));
+	pthread_mutexattr_t attr;
 	int rc;
 
 	if (!x)
 		return err_set(e, -ENOMEM, "out of memory");
 	x->c = *c;
 	x->mem = c->mem;
-	pthread_mutex_init(&x->lock, NULL);
+	/* A hypercall holds it all along, and what it does may take it again. */
+	pthread_mutexattr_init(&attr);
+	pthread_mutexattr_settype(&attr, PTHREAD_MUTEX_RECURSIVE);
+	pthread_mutex_init(&x->lock, &attr);
+	pthread_mutexattr_destroy(&attr);
 	for (unsigned i = 0; i < c->mem->n; i++) {
 		const struct mem_block *b = &c->mem->block[i];
 		u64 end = (b->at.at + b->len) >> GUEST_PAGE_SHIFT;
@@ -41,9 +47,9 @@ void xen_free(struct xen *x)
 		return;
 	if (x->clock)
 		clock_free(x->clock);
-	store_free(x->store);
+	vif_free(x); /* first: a network's thread looks at the rest */
 	blk_free(x);
-	vif_free(x);
+	store_free(x->store);
 	free(x->frame);
 	free(x->p2m);
 	pthread_mutex_destroy(&x->lock);

@@ -43,3 +43,12 @@ written() { [ "$(debugfs -R 'cat word' "$1" 2>/dev/null)" = kept ]; }
 verdict linux_disk ended linux_disk 0 -- said linux_disk xen -- said linux_disk mounted -- \
 	said linux_disk equal -- said linux_disk forked -- said linux_disk slept -- \
 	fsck "$d/xvda.img" -- written "$d/xvda.img"
+
+lab linux_net --xen --memory 256 --timeout 120 --net user <<'E'
+modprobe xen_netfront; sleep 1; ip link set eth0 up
+udhcpc -i eth0 -n -q -s /bin/true && ifconfig eth0 10.0.2.15 netmask 255.255.255.0 up
+ping -c 2 10.0.2.2 >/dev/null && echo pinged
+nslookup localhost 10.0.2.3 2>&1 | grep -q '^Server:.*10.0.2.3' && echo asked
+poweroff -f
+E
+verdict linux_net ended linux_net 0 -- said linux_net pinged -- said linux_net asked
