@@ -16,6 +16,7 @@ struct vsock {
 	struct virtio virtio;
 	struct virtio_vsock_config config;
 	struct net *net;
+	bool live; /* a driver has started it */
 };
 
 static unsigned pop_batch(struct vsock *s, struct vq_chain **chain)
@@ -125,18 +126,35 @@ static void notify(struct virtio *v, unsigned queue)
 		net_wake(container_of(v, struct vsock, virtio)->net);
 }
 
-/* Each start of a driver ends the connections of the one before. */
-static void started(struct virtio *v)
+/* Each start ends the connections there were. */
+static void start(struct vsock *s)
 {
-	struct vsock *s = container_of(v, struct vsock, virtio);
 	struct net_calls calls = { s, serve, receive, flush, NULL };
 
 	net_start(s->net, &calls, 0);
 }
 
+static void started(struct virtio *v)
+{
+	struct vsock *s = container_of(v, struct vsock, virtio);
+
+	s->live = true;
+	start(s);
+}
+
+/* The driver is gone, and with it what it had open: programs of the host's shall not wait. */
+static void reset(struct virtio *v)
+{
+	struct vsock *s = container_of(v, struct vsock, virtio);
+
+	if (s->live)
+		start(s);
+	s->live = false;
+}
+
 static const struct virtio_ops ops = {
 	.id = VIRTIO_ID_VSOCK, .pci_class = 0x028000, .queue_size = 128,
-	.notify = notify, .started = started,
+	.notify = notify, .started = started, .reset = reset,
 };
 
 void virtio_vsock_wire(struct dev *d, const struct virtio_host *h, struct net *n)

@@ -114,3 +114,23 @@ $ pandok run --cdrom x --display screen --debugcon
 pandok: run: --display screen and --debugcon both want the console
 Try 'pandok help run'.
 [2]
+$ pandok run --net user,hostfw=tcp::1-:2 kernel
+pandok: run: net: unknown option 'hostfw'; did you mean 'hostfwd'?
+Try 'pandok help run'.
+[2]
+$ pandok run --vsock /tmp/v,cid=2 kernel
+pandok: run: vsock: cid: must be at least 3
+Try 'pandok help run'.
+[2]
+$ pandok run --port org.qemu.guest_agent.0 kernel
+pandok: run: port: 'org.qemu.guest_agent.0' is not like NAME=unix:PATH
+Try 'pandok help run'.
+[2]
+$ pandok run --port a=stdio kernel
+pandok: run: port: the terminal belongs to the console
+Try 'pandok help run'.
+[2]
+$ pandok run --console virtio --deterministic kernel
+pandok: run: --deterministic goes with the serial console only
+Try 'pandok help run'.
+[2]
