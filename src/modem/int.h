@@ -49,7 +49,8 @@ struct ppp {
 	bool ipcp_asked, ipcp_us, ipcp_them;
 	bool no_auth;            /* they will not */
 	bool authenticated, up, ended;
-	u8 id, tries;
+	u8 id, tries; /* id: of the last request, which an answer must name */
+	u8 reject_id;
 	u64 again_ns;            /* when requests are repeated; UINT64_MAX: never */
 };
 

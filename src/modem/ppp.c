@@ -281,7 +281,7 @@ static void on_frame(struct modem *m, u8 *f, unsigned len)
 		rejected[1] = (u8)protocol;
 		len = len > sizeof(rejected) - 6 ? sizeof(rejected) - 6 : len;
 		memcpy(rejected + 2, f, len);
-		control(m, P_LCP, PROTO_REJ, ++m->ppp.id, rejected, len + 2);
+		control(m, P_LCP, PROTO_REJ, ++m->ppp.reject_id, rejected, len + 2);
 	}
 }
 

@@ -1,0 +1,56 @@
+# online.sh - a Debian guest gets on line with its stock pppd over the modem at its second serial port.
+# Sourced by run, in $OUT; $tree is the source tree.
+
+# Debian's pppd and chat with their libraries, and the kernel's modules, as one more initial RAM disk.
+pack_ppp() {
+	modules=$(dirname "$kernel")/root/lib/modules
+	modules=$(echo "$modules"/*/kernel)
+	mkdir -p ppp/usr/sbin ppp/etc/ppp/peers ppp/ko
+	cp /usr/sbin/pppd /usr/sbin/chat ppp/usr/sbin/ || return 1
+	for lib in $(ldd /usr/sbin/pppd /usr/sbin/chat | grep -o '/[^ )]*' | grep -v : | sort -u); do
+		mkdir -p "ppp$(dirname "$lib")"
+		cp -L "$lib" "ppp$lib"
+	done
+	for ko in drivers/net/slip/slhc drivers/net/ppp/ppp_generic drivers/net/ppp/ppp_async; do
+		cp "$modules/$ko.ko" ppp/ko/ || return 1
+	done
+	cat >ppp/online <<'S'
+#!/bin/sh
+export PATH=/usr/sbin:/sbin:/usr/bin:/bin
+cd /ko && for m in slhc ppp_generic ppp_async; do insmod $m.ko; done
+mkdir -p /var/run /run /var/lock /etc/ppp
+[ -c /dev/ppp ] || mknod /dev/ppp c 108 0
+: >/etc/ppp/options
+pppd /dev/ttyS1 115200 user x password x noauth nodetach local usepeerdns ipcp-accept-remote \
+	lcp-echo-interval 5 logfd 1 connect "chat -t 10 ABORT ERROR ABORT 'NO CARRIER' '' ATZ OK AT+CPIN=1234 OK ATDT*99***1# CONNECT '\\c'" &
+for i in $(seq 30); do ip addr show ppp0 2>/dev/null | grep -q 'inet 10.0.2.15' && break; sleep 1; done
+ip addr show ppp0
+ip route add default dev ppp0
+ping -c 3 -W 5 10.0.2.2 && echo "the net answers"
+cat /etc/ppp/resolv.conf
+kill %1; wait
+echo "done with ppp"
+S
+	chmod 755 ppp/online
+	(cd ppp && find . | cpio -o -H newc 2>/dev/null) >ppp.cpio
+}
+
+cat >online.chat <<'S'
+TIMEOUT 90
+':~# ' '/online'
+'the net answers' ''
+'nameserver 10.0.2.3' ''
+'done with ppp' ''
+':~# ' 'poweroff -f'
+S
+kernel=$(cd "$tree" && tools/guest-assets.sh kernel amd64 2>/dev/null)
+initrd=$(cd "$tree" && tools/guest-assets.sh initrd 2>/dev/null)
+case $initrd in /*) ;; *) initrd=$tree/$initrd ;; esac
+if [ ! -x /usr/sbin/pppd ]; then
+	echo "SKIP online: Debian's pppd is not installed (package ppp)"
+elif [ -z "$kernel" ] || ! pack_ppp; then
+	echo "SKIP online: no kernel with modules: $(ls ppp/ko 2>&1 | tail -n 1)"
+else
+	PATIENCE=150 says online 0 'the net answers' "$PROG" run --engine soft --timeout 140 --serial 1=modem:pin=1234 \
+		--chat online.chat --initrd "$initrd" --initrd ppp.cpio "$kernel" quiet
+fi
