@@ -1,7 +1,8 @@
-/* fuzz_cards.c - a hostile driver of the network card, the vsock or the virtio console, with something
- * going on at the host's side. The network's thread is played by hand, so that runs are repeatable. */
+/* fuzz_cards.c - a hostile driver of the network card, the vsock, the virtio console or a share, with
+ * something going on at the host's side. The network's thread is played by hand, so that runs are repeatable. */
 /* @links src/base src/mem src/dev src/disk src/fs src/net/finish.c src/net/vsock.c */
 #define _GNU_SOURCE
+#include <fcntl.h>
 #include <linux/virtio_pci.h>
 #include <linux/virtio_ring.h>
 #include <stdio.h>
@@ -11,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/unix.h"
+#include "fs/fs.h"
 #include "mem/mem.h"
 #include "net/int.h"
 
@@ -163,13 +165,31 @@ static void wire_console(const struct virtio_host *h)
 	virtio_console_wire(&card, h, peers, ARRAY_SIZE(peers));
 }
 
+static struct fs *fs;
+
+static void wire_fs(const struct virtio_host *h)
+{
+	static struct fs_file file[] = { { "zero", -1 }, { "null", -1 } };
+	struct virtio_host alone = *h;
+	struct err e;
+
+	if (file[0].fd < 0) {
+		file[0].fd = open("/dev/zero", O_RDONLY);
+		file[1].fd = open("/dev/null", O_WRONLY);
+	}
+	alone.synchronous = true;
+	if (fs_open_files(file, ARRAY_SIZE(file), &fs, &e))
+		abort();
+	virtio_fs_wire(&card, &alone, fs, "tag");
+}
+
 static const struct {
 	const struct dev_ops *ops;
 	void (*wire)(const struct virtio_host *h);
 	unsigned queues;
 } cards[] = {
 	{ &virtio_net_ops, wire_net, 3 }, { &virtio_vsock_ops, wire_vsock, 3 },
-	{ &virtio_console_ops, wire_console, 8 },
+	{ &virtio_console_ops, wire_console, 8 }, { &virtio_fs_ops, wire_fs, 2 },
 };
 
 static void msi(void *ctx, u64 at, u32 data)
@@ -209,7 +229,12 @@ static void unmake(void)
 	pthread_mutex_lock(&lock);
 	virtio_drain(v);
 	pthread_mutex_unlock(&lock);
-	virtio_unwire(&card);
+	if (card.ops == &virtio_fs_ops)
+		virtio_fs_unwire(&card);
+	else
+		virtio_unwire(&card);
+	fs_close(fs);
+	fs = NULL;
 	if (net.kind == &net_vsock)
 		net_vsock.close(&net);
 	for (unsigned i = 0; i < PROGRAMS; i++) {
