@@ -7,16 +7,20 @@
 enum { REG_DATA, REG_ERROR, REG_COUNT, REG_LOW, REG_MID, REG_HIGH, REG_DEVICE, REG_STATUS };
 enum { BUS_MASTER_BAR = 4 };
 
+#define CHANNEL(m, kind) FIELD_EACH(ide, channel, m, kind)
 static const struct dev_field ide_fields[] = {
-	FIELD_EACH(ide, channel, device, U8), FIELD_EACH(ide, channel, status, U8),
-	FIELD_EACH(ide, channel, error, U8), FIELD_EACH(ide, channel, control, U8),
-	FIELD_EACH(ide, channel, command, U8), FIELD_EACH(ide, channel, feature, BYTES),
-	FIELD_EACH(ide, channel, count, BYTES), FIELD_EACH(ide, channel, low, BYTES),
-	FIELD_EACH(ide, channel, mid, BYTES), FIELD_EACH(ide, channel, high, BYTES),
-	FIELD_EACH(ide, channel, phase, U8), FIELD_EACH(ide, channel, at, U64),
-	FIELD_EACH(ide, channel, left, U64), FIELD_EACH(ide, channel, len, U32),
-	FIELD_EACH(ide, channel, pos, U32), FIELD_EACH(ide, channel, bm_command, U8),
-	FIELD_EACH(ide, channel, bm_status, U8), FIELD_EACH(ide, channel, bm_table, U32), { 0 }
+	FIELD(ide, pci.config, BYTES), CHANNEL(device, U8), CHANNEL(status, U8),
+	CHANNEL(error, U8), CHANNEL(control, U8), CHANNEL(command, U8), CHANNEL(intrq, U8),
+	CHANNEL(feature, BYTES), CHANNEL(count, BYTES), CHANNEL(low, BYTES), CHANNEL(mid, BYTES),
+	CHANNEL(high, BYTES), CHANNEL(phase, U8), CHANNEL(write, U8), CHANNEL(dma, U8),
+	CHANNEL(packet, U8), CHANNEL(first, U8), CHANNEL(at, U64), CHANNEL(left, U64),
+	CHANNEL(len, U32), CHANNEL(pos, U32), CHANNEL(block, U32), CHANNEL(block_end, U32),
+	CHANNEL(buf, BYTES), CHANNEL(bm_command, U8), CHANNEL(bm_status, U8),
+	CHANNEL(bm_table, U32), CHANNEL(bm_next, U32), CHANNEL(bm_at, U32), CHANNEL(bm_len, U32),
+	CHANNEL(bm_last, U8), CHANNEL(drive[0].multiple, U8), CHANNEL(drive[0].heads, U8),
+	CHANNEL(drive[0].spt, U8), CHANNEL(drive[0].sense, U8), CHANNEL(drive[0].asc, U8),
+	CHANNEL(drive[1].multiple, U8), CHANNEL(drive[1].heads, U8), CHANNEL(drive[1].spt, U8),
+	CHANNEL(drive[1].sense, U8), CHANNEL(drive[1].asc, U8), { 0 }
 };
 
 static void update_irq(struct ide_channel *c)
