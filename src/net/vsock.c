@@ -437,16 +437,16 @@ static void vsock_prepare(struct net *n, struct net_polls *p, bool room)
 /* What happened to one. POLLHUP alone: the program is gone, and all it sent has been read. */
 static void connection_ready(struct net *n, struct connection **at, short events)
 {
-	struct connection *c = *at;
-
-	if (events & POLLIN && c->state == ASKING)
-		read_line(n, at);
-	else if (events & POLLIN)
-		read_some(n, at);
-	else if (events & POLLOUT)
+	if (events & POLLOUT)
 		pass_on(n, at);
-	else if (events)
+	if (!*at || !(events & ~POLLOUT))
+		return;
+	if (!(events & POLLIN))
 		reset(n, at);
+	else if ((*at)->state == ASKING)
+		read_line(n, at);
+	else
+		read_some(n, at);
 }
 
 static void vsock_ready(struct net *n, const struct net_polls *p)
