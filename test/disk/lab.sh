@@ -1,7 +1,7 @@
 # lab.sh - a small guest on every kind of disk: raw, packed rings, read-only, overlay, seed,
 # qcow2, NBD; and by drivers of old, and without MSI-X.
 . test/disk/lib.sh
-need_lab raw legacy wire packed seed readonly overlay qcow2 qcow2-without-qemu-nbd nbd
+need_lab raw reboot legacy wire packed seed readonly overlay qcow2 qcow2-without-qemu-nbd nbd
 
 raw=$OUT/raw.img
 image "$raw" 64M
@@ -26,6 +26,12 @@ says() { grep -qF -- "$2" "$OUT/$1.err"; }
 
 echo "$write" | lab raw --block "$raw,serial=number one"
 verdict raw ended raw 0 -- sum raw -- sound "$raw" -- said raw 'number one'
+
+# The guest resets the machine while requests are under way.
+echo "$drivers; (while :; do dd if=/dev/vda of=/dev/null bs=64k; done) 2>/dev/null & sleep 0.2; reboot -f" |
+	lab reboot --block "$raw,overlay"
+twice() { [ "$(grep -acx 'pandok: first line of /init' "$OUT/reboot.txt")" = 2 ]; }
+verdict reboot ended reboot 0 -- twice
 
 echo "modprobe virtio_pci force_legacy=1; $write
 cat /sys/bus/virtio/devices/virtio0/features" | lab legacy --block "$raw"

@@ -314,7 +314,7 @@ static void raw_disk_stays_raw(void **unused)
 static void disk_says_what_is_wrong(void **unused)
 {
 	static const struct { const char *spec, *says; } row[] = {
-		{ "/nonexistent", "cannot open '/nonexistent': No such file" },
+		{ "/tmp/pandok-none/x", "cannot open '/tmp/pandok-none/x': No such file" },
 		{ "/dev/null", "neither a file nor a block device" },
 		{ "/tmp", "cannot open '/tmp'" },
 	};
