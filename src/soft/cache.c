@@ -435,22 +435,27 @@ static void region_drop(struct soft *so, unsigned i)
 	region_reset(so, i);
 }
 
-struct region *cache_room(struct soft *so)
+static bool has_room(const struct soft *so)
 {
-	struct region *r = &so->region[so->present];
+	const struct region *r = &so->region[so->present];
 	u64 end = (so->present + 1) * REGION_SIZE;
 
-	if (end - r->used > BLOCK_CODE_MAX && r->arena_size - r->arena_used > BLOCK_TABLES_MAX &&
-	    r->n < r->room)
-		return r;
-	return NULL;
+	return end - r->used > BLOCK_CODE_MAX && r->arena_size - r->arena_used > BLOCK_TABLES_MAX &&
+	       r->n < r->room;
+}
+
+struct region *cache_room(struct soft *so)
+{
+	unsigned next = (so->present + 1) % REGIONS;
+
+	if (!has_room(so) && !so->region[next].n)
+		so->present = next;
+	return has_room(so) ? &so->region[so->present] : NULL;
 }
 
 void cache_recycle(struct soft *so)
 {
 	so->present = (so->present + 1) % REGIONS;
-	if (!so->region[so->present].n)
-		return;
 	region_drop(so, so->present);
 	so->drops++;
 	for (unsigned c = 0; c < so->nvcpus; c++)
