@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #define LOOK_NS 2000000    /* output comes in bursts: one wake-up for what comes within this time */
+#define LINES_NS 100000000 /* how often modem lines are looked at */
 #define FLUSH_NS 2000000000 /* how long a slow reader is waited for at the end */
 
 /* From a vCPU thread, with the board locked: never wait here. */
@@ -42,6 +43,41 @@ static void port_room(struct serial_backend *b)
 
 	atomic_store(&c->room, true);
 	loop_wake(c->loop);
+}
+
+static void port_line(struct serial_backend *b, const struct serial_line *l)
+{
+	struct console *c = container_of(b, struct console, port);
+	u64 val;
+
+	memcpy(&val, l, sizeof(val));
+	if (atomic_exchange(&c->line, val) != val)
+		loop_wake(c->loop);
+}
+
+/* The back end follows what the guest has set. */
+static void line_follow(struct console *c)
+{
+	u64 val = atomic_load(&c->line);
+	struct serial_line l;
+
+	if (val == c->line_done || !c->serial.kind->line)
+		return;
+	c->line_done = val;
+	memcpy(&l, &val, sizeof(l));
+	c->serial.kind->line(&c->serial, &l);
+}
+
+/* And the guest what the other end drives; there is no way to wait for that. */
+static void on_lines_look(struct alarm *a)
+{
+	struct console *c = container_of(a, struct console, lines_look);
+	u8 lines = c->serial.kind->lines(&c->serial);
+
+	if (lines != c->lines)
+		vm_serial_lines(c->vm, c->input.port, lines);
+	c->lines = lines;
+	a->at_ns = loop_now() + LINES_NS;
 }
 
 /* Output that was asked for cannot be had any more: that ends the run, or spoils it when it is over. */
@@ -174,6 +210,7 @@ void console_put(struct console *c, const char *text, size_t len)
 
 void console_woken(struct console *c)
 {
+	line_follow(c);
 	if (atomic_exchange(&c->room, false)) {
 		input_feed(&c->input);
 		viewers_feed(&c->viewers);
@@ -197,7 +234,7 @@ int console_open(struct console *c, const char *where, const char *log, struct l
 	int rc;
 
 	memset(c, 0, sizeof(*c));
-	c->port = (struct serial_backend){ port_put, port_full, port_room };
+	c->port = (struct serial_backend){ port_put, port_full, port_room, port_line };
 	c->debugcon.put = debugcon_put;
 	c->loop = l;
 	c->log_fd = -1;
@@ -216,6 +253,8 @@ int console_open(struct console *c, const char *where, const char *log, struct l
 	loop_add(l, &c->out);
 	loop_add(l, &c->listen);
 	loop_add_alarm(l, &c->look);
+	c->lines_look = (struct alarm){ UINT64_MAX, on_lines_look };
+	loop_add_alarm(l, &c->lines_look);
 	input_init(&c->input, &c->serial, l);
 	return 0;
 }
@@ -224,6 +263,8 @@ void console_start(struct console *c, struct vm *vm, unsigned port)
 {
 	c->vm = vm;
 	input_start(&c->input, vm, port);
+	if (c->serial.kind->lines)
+		c->lines_look.at_ns = 0;
 	viewers_start(&c->viewers, vm, port);
 }
 

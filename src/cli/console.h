@@ -14,6 +14,10 @@ struct console {
 	struct ring ring;
 	atomic_bool armed; /* the main thread sleeps: the next byte wakes it */
 	atomic_bool room;  /* the guest can take input again */
+	_Atomic u64 line;  /* struct serial_line as the guest has set it; 0: it has not */
+	u64 line_done;     /* and as the back end knows it */
+	u8 lines;          /* as the guest knows them */
+	struct alarm lines_look;
 	struct loop *loop;
 	struct vm *vm;
 	struct serial serial;

@@ -86,9 +86,9 @@ const struct serial_kind serial_kinds[] = {
 	  .hang_up = serial_unix_hang_up },
 	{ .name = "pty", .open = open_pty },
 	{ .name = "tty", .arg = "PATH", .open = serial_tty_open, .hang_up = serial_tty_hang_up,
-	  .close = serial_tty_close },
+	  .line = serial_tty_line, .lines = serial_tty_lines, .close = serial_tty_close },
 	{ .name = "modem", .arg = "SETTINGS", .maybe = true, .open = serial_modem_open,
-	  .close = serial_modem_close },
+	  .line = serial_modem_line, .lines = serial_modem_lines, .close = serial_modem_close },
 	{ 0 },
 };
 

@@ -3,6 +3,7 @@
 #define PANDOK_CLI_SERIAL_H
 
 #include "base/err.h"
+#include "base/serial_line.h"
 #include "base/types.h"
 
 /* An open back end. The files may change when serial_event() was called. */
@@ -28,6 +29,8 @@ struct serial_kind {
 	int (*open)(const char *arg, struct serial *s, struct err *e);
 	void (*connect)(struct serial *s); /* listen is readable */
 	void (*hang_up)(struct serial *s); /* the other end of in or out is gone */
+	void (*line)(struct serial *s, const struct serial_line *l); /* as the guest sets it; NULL */
+	u8 (*lines)(struct serial *s);     /* LINE_CTS and others, as they are now; NULL: never change */
 	void (*close)(struct serial *s);   /* before the files are closed; NULL: nothing to do */
 };
 extern const struct serial_kind serial_kinds[]; /* ends with name NULL */

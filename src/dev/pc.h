@@ -2,6 +2,7 @@
 #ifndef PANDOK_DEV_PC_H
 #define PANDOK_DEV_PC_H
 
+#include "base/serial_line.h"
 #include "dev/dev.h"
 
 struct mem;
@@ -30,11 +31,13 @@ struct uart_peer { /* what is at the other end of the cable */
 	bool patient;                /* bytes wait outside until the guest listens */
 	void (*put)(void *ctx, u8 byte); /* must not block; may be NULL */
 	void (*room)(void *ctx);     /* uart_in() can take bytes again; may be NULL */
+	void (*line)(void *ctx, const struct serial_line *l); /* they changed; must not block; may be NULL */
 };
 void uart_wire(struct dev *d, struct irq *irq, const struct uart_peer *peer);
 /* uart_in - bytes from the cable; returns how many fit. After fewer than len, room() is called. */
 size_t uart_in(struct dev *d, const u8 *buf, size_t len);
 void uart_break(struct dev *d); /* a break condition from the cable */
+void uart_lines(struct dev *d, u8 lines); /* LINE_CTS and others, as the other end drives them now */
 
 /* ---- i8042, ports 0x92 and 0xcf9: the ways to reset a PC ---- */
 typedef void reset_fn(void *ctx, const char *how);

@@ -14,7 +14,8 @@
 enum { R_DATA, R_IER, R_IIR, R_LCR, R_MCR, R_LSR, R_MSR, R_SCRATCH };
 enum { IER_RX = 1, IER_TX = 2, IER_LINE = 4, IER_MODEM = 8 };
 enum { IIR_MODEM = 0, IIR_NONE = 1, IIR_TX = 2, IIR_RX = 4, IIR_LINE = 6, IIR_TIMEOUT = 0xc };
-enum { LCR_DLAB = 0x80, FCR_ENABLE = 1, FCR_CLEAR_RX = 2, FCR_CLEAR_TX = 4 };
+enum { LCR_STOP2 = 4, LCR_PARITY = 8, LCR_EVEN = 0x10, LCR_BREAK = 0x40, LCR_DLAB = 0x80 };
+enum { FCR_ENABLE = 1, FCR_CLEAR_RX = 2, FCR_CLEAR_TX = 4 };
 enum { MCR_DTR = 1, MCR_RTS = 2, MCR_OUT1 = 4, MCR_OUT2 = 8, MCR_LOOP = 0x10 };
 enum { LSR_DATA = 1, LSR_OVERRUN = 2, LSR_BREAK = 0x10, LSR_ERRORS = 0x1e, LSR_TX_EMPTY = 0x60,
 	LSR_FIFO_ERROR = 0x80 };
@@ -33,6 +34,7 @@ struct uart {
 	struct timer timer;
 	struct irq *irq;
 	struct uart_peer peer;
+	u8 outside;        /* LINE_ bits that the peer drives */
 };
 
 static const struct dev_field uart_fields[] = {
@@ -215,7 +217,33 @@ static void modem_update(struct uart *u)
 		msr_set(u, (u8)((m & MCR_RTS ? MSR_CTS : 0) | (m & MCR_DTR ? MSR_DSR : 0) |
 				(m & MCR_OUT1 ? MSR_RI : 0) | (m & MCR_OUT2 ? MSR_DCD : 0)));
 	else
-		msr_set(u, u->peer.plugged ? MSR_CTS | MSR_DSR | MSR_DCD : 0);
+		msr_set(u, u->outside);
+}
+
+void uart_lines(struct dev *d, u8 lines)
+{
+	struct uart *u = d->state;
+
+	u->outside = lines & 0xf0;
+	modem_update(u);
+	uart_update(u);
+}
+
+/* Tell the peer what the guest has set. */
+static void line_tell(struct uart *u)
+{
+	unsigned divisor = (unsigned)u->dlm << 8 | u->dll;
+	const struct serial_line l = {
+		.speed = UART_HZ / (divisor ? divisor : 1),
+		.bits = (u8)(5 + (u->lcr & 3)),
+		.two_stops = u->lcr & LCR_STOP2,
+		.parity = !(u->lcr & LCR_PARITY) ? 'N' : u->lcr & LCR_EVEN ? 'E' : 'O',
+		.lines = (u8)((u->mcr & MCR_LOOP ? 0 : u->mcr & (MCR_DTR | MCR_RTS)) |
+			      (u->lcr & LCR_BREAK ? LINE_BREAK : 0)),
+	};
+
+	if (u->peer.line)
+		u->peer.line(u->peer.ctx, &l);
 }
 
 static void tx_put(struct uart *u, u8 byte)
@@ -357,6 +385,8 @@ static void uart_write(struct dev *d, unsigned region, u64 offset, unsigned size
 	uart_register_write(u, (unsigned)offset, (u8)val);
 	if (offset == R_MCR)
 		modem_update(u);
+	if (offset == R_MCR || offset == R_LCR) /* a new divisor counts when DLAB is taken back */
+		line_tell(u);
 	if (looped && !(u->mcr & MCR_LOOP) && u->refused && u->peer.room) {
 		u->refused = 0;
 		u->peer.room(u->peer.ctx);
@@ -384,6 +414,7 @@ void uart_wire(struct dev *d, struct irq *irq, const struct uart_peer *peer)
 
 	u->irq = irq;
 	u->peer = *peer;
+	u->outside = peer->plugged ? LINE_CTS | LINE_DSR | LINE_DCD : 0;
 	timer_init(&u->timer, d->clock, uart_fire);
 }
 

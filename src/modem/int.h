@@ -67,6 +67,7 @@ struct modem {
 	int fd, wake;
 	atomic_bool stop;
 	struct at at;
+	bool ready;       /* DTR */
 	bool online;      /* bytes are PPP's */
 	bool on_hold;     /* +++: a call waits for ATO */
 	unsigned pluses;  /* of an escape sequence */

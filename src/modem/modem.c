@@ -108,6 +108,28 @@ void modem_hang_up(struct modem *m)
 	m->online = m->on_hold = false;
 }
 
+void modem_dtr(struct modem *m, bool ready)
+{
+	pthread_mutex_lock(&m->lock);
+	if (m->ready && !ready && (m->online || m->on_hold)) {
+		modem_hang_up(m);
+		at_result(m, AT_NO_CARRIER);
+	}
+	m->ready = ready;
+	pthread_mutex_unlock(&m->lock);
+	modem_wake(m);
+}
+
+bool modem_carrier(struct modem *m)
+{
+	bool carrier;
+
+	pthread_mutex_lock(&m->lock);
+	carrier = m->online || m->on_hold;
+	pthread_mutex_unlock(&m->lock);
+	return carrier;
+}
+
 /* +++ with silence around it puts a call on hold. V.250 does not have it; every modem does. */
 static void look_for_escape(struct modem *m, u8 byte, u64 now)
 {

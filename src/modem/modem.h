@@ -22,4 +22,8 @@ MUST_CHECK int modem_check(const char *spec, struct err *e);
 MUST_CHECK int modem_start(const char *spec, int fd, struct modem **ret, struct err *e);
 void modem_stop(struct modem *m); /* NULL is fine */
 
+/* modem_dtr - who uses it is ready, or not: then a call ends (&D2). Any thread, as the next. */
+void modem_dtr(struct modem *m, bool ready);
+bool modem_carrier(struct modem *m); /* is there a call? (&C1) */
+
 #endif

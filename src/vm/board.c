@@ -26,6 +26,15 @@ static void uart_room(void *ctx)
 	calls->serial_room(calls->ctx, c->port);
 }
 
+static void uart_line(void *ctx, const struct serial_line *l)
+{
+	const struct cable *c = ctx;
+	struct serial_backend *s = c->board->config.serial[c->port];
+
+	if (s->line)
+		s->line(s, l);
+}
+
 /* One row a device: its place in struct board, its kind, and whether the bus carries it. */
 struct part {
 	size_t at;
@@ -114,6 +123,7 @@ static void wire_uarts(struct board *b)
 		struct uart_peer peer = {
 			.ctx = c, .plugged = plugged, .patient = true, .put = plugged ? uart_put : NULL,
 			.room = b->config.calls.serial_room ? uart_room : NULL,
+			.line = plugged ? uart_line : NULL,
 		};
 
 		*c = (struct cable){ b, i };
@@ -380,6 +390,13 @@ void board_console_size(struct board *b, u16 cols, u16 rows)
 	pthread_mutex_lock(&b->lock);
 	if (b->vconsole)
 		virtio_console_resize(b->vconsole, cols, rows);
+	pthread_mutex_unlock(&b->lock);
+}
+
+void board_serial_lines(struct board *b, unsigned i, u8 lines)
+{
+	pthread_mutex_lock(&b->lock);
+	uart_lines(&b->uart[i & 3], lines);
 	pthread_mutex_unlock(&b->lock);
 }
 

@@ -104,6 +104,9 @@ void board_console_size(struct board *b, u16 cols, u16 rows);
 /* board_serial_break - a break condition on the line (as sysrq needs it). Any thread. */
 void board_serial_break(struct board *b, unsigned i);
 
+/* board_serial_lines - what the other end of serial port i drives: LINE_CTS and others. Any thread. */
+void board_serial_lines(struct board *b, unsigned i, u8 lines);
+
 /*
  * board_pause/board_resume - stop guest time while the machine does not run. Resume also tells the
  * guest that it was stopped, so that its watchdogs keep still; without a pause before it does only

@@ -147,9 +147,18 @@ static void port_put(struct serial_backend *b, u8 byte)
 		vm_post_all(p->vm, EV_STOP);
 }
 
+static void port_line(struct serial_backend *b, const struct serial_line *l)
+{
+	struct port *p = container_of(b, struct port, b);
+
+	if (p->to && p->to->line)
+		p->to->line(p->to, l);
+}
+
 void vm_port_init(struct vm *vm, unsigned i)
 {
 	vm->port[i].b.put = port_put;
+	vm->port[i].b.line = port_line;
 	vm->port[i].b.full = port_full;
 	vm->port[i].to = vm->config.serial[i];
 	vm->port[i].vm = vm;

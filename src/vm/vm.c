@@ -249,6 +249,12 @@ void vm_console_size(struct vm *vm, u16 cols, u16 rows)
 	board_console_size(vm->board, cols, rows);
 }
 
+void vm_serial_lines(struct vm *vm, unsigned i, u8 lines)
+{
+	if (!vm->xen)
+		board_serial_lines(vm->board, i, lines);
+}
+
 void vm_serial_break(struct vm *vm, unsigned i)
 {
 	board_serial_break(vm->board, i);

@@ -3,6 +3,7 @@
 #define PANDOK_VM_VM_H
 
 #include "base/err.h"
+#include "base/serial_line.h"
 #include "disk/disk.h"
 #include "fs/fs.h"
 #include "net/net.h"
@@ -23,6 +24,8 @@ struct serial_backend {
 	/* The guest can take input again after vm_serial_in() took fewer bytes. NULL: not asked for.
 	 * Any thread, must not block nor call vm_. */
 	void (*room)(struct serial_backend *b);
+	/* The guest has set speed or lines anew. NULL: not asked for. As put. */
+	void (*line)(struct serial_backend *b, const struct serial_line *l);
 };
 
 enum vm_disk_on { VM_DISK_VIRTIO, VM_DISK_IDE, VM_DISK_CDROM, VM_DISK_FLOPPY };
@@ -149,6 +152,10 @@ bool vm_screen(struct vm *vm, struct vga_text *ret);
 
 /* vm_serial_break - a break condition on port i's line: Linux's magic SysRq. Any thread but a vCPU's. */
 void vm_serial_break(struct vm *vm, unsigned i);
+
+/* vm_serial_lines - what the other end of serial port i < 4 drives: LINE_CTS and others; all but the
+ * ring indicator before the first call. Any thread but a vCPU's. */
+void vm_serial_lines(struct vm *vm, unsigned i, u8 lines);
 
 /* vm_console_size - the virtio console's terminal has this size now. Any thread but a vCPU's. */
 void vm_console_size(struct vm *vm, u16 cols, u16 rows);

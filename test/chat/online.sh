@@ -21,7 +21,7 @@ cd /ko && for m in slhc ppp_generic ppp_async; do insmod $m.ko; done
 mkdir -p /var/run /run /var/lock /etc/ppp
 [ -c /dev/ppp ] || mknod /dev/ppp c 108 0
 : >/etc/ppp/options
-pppd /dev/ttyS1 115200 user x password x noauth nodetach local usepeerdns ipcp-accept-remote \
+pppd /dev/ttyS1 115200 user x password x noauth nodetach usepeerdns ipcp-accept-remote \
 	lcp-echo-interval 5 logfd 1 connect "chat -t 10 ABORT ERROR ABORT 'NO CARRIER' '' ATZ OK AT+CPIN=1234 OK ATDT*99***1# CONNECT '\\c'" &
 for i in $(seq 30); do ip addr show ppp0 2>/dev/null | grep -q 'inet 10.0.2.15' && break; sleep 1; done
 ip addr show ppp0

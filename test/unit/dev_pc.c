@@ -12,6 +12,7 @@ struct peer {
 	u8 sent[64];
 	unsigned n, rooms;
 	bool patient;
+	struct serial_line line;
 };
 
 static void peer_put(void *ctx, u8 byte)
@@ -24,11 +25,13 @@ static void peer_put(void *ctx, u8 byte)
 
 static void peer_room(void *ctx) { ((struct peer *)ctx)->rooms++; }
 
+static void peer_line(void *ctx, const struct serial_line *l) { ((struct peer *)ctx)->line = *l; }
+
 static struct dev uart_ready(struct clock *c, struct spy *irq, struct peer *p)
 {
 	struct dev d = kit_dev(&uart_ops, c, 0x3f8);
 
-	uart_wire(&d, &irq->irq, &(struct uart_peer){ p, true, p->patient, peer_put, peer_room });
+	uart_wire(&d, &irq->irq, &(struct uart_peer){ p, true, p->patient, peer_put, peer_room, peer_line });
 	d.ops->reset(&d);
 	return d;
 }
@@ -204,6 +207,38 @@ static void uart_tells_breaks_and_modem_lines(void **unused)
 	assert_int_equal(in8(&d, 0x3fa), 0xc0);
 	assert_int_equal(in8(&d, 0x3fe), 0x0b);
 	assert_false(irq.level);
+	dev_fini(&d);
+	clock_free(c);
+}
+
+static void uart_passes_its_settings_on(void **unused)
+{
+	struct clock *c = kit_clock();
+	struct spy irq = SPY;
+	struct peer p = { .n = 0 };
+	struct dev d = uart_ready(c, &irq, &p);
+
+	(void)unused;
+	out8(&d, 0x3fb, 0x80);
+	out8(&d, 0x3f8, 12);
+	out8(&d, 0x3f9, 0);
+	out8(&d, 0x3fb, 0x1e); /* 7 bits, even parity, two stop bits */
+	assert_int_equal(p.line.speed, 9600);
+	assert_int_equal(p.line.bits, 7);
+	assert_int_equal(p.line.parity, 'E');
+	assert_true(p.line.two_stops);
+	out8(&d, 0x3fb, 0x43);
+	assert_int_equal(p.line.lines, LINE_BREAK);
+	out8(&d, 0x3fb, 3);
+	out8(&d, 0x3fc, 3);
+	assert_int_equal(p.line.lines, LINE_DTR | LINE_RTS);
+	assert_int_equal(p.line.parity, 'N');
+	out8(&d, 0x3fc, 0x13); /* in the loop nothing leaves */
+	assert_int_equal(p.line.lines, 0);
+	out8(&d, 0x3fc, 3);
+	in8(&d, 0x3fe);
+	uart_lines(&d, LINE_CTS | LINE_DSR);
+	assert_int_equal(in8(&d, 0x3fe), 0x38); /* the carrier was lost */
 	dev_fini(&d);
 	clock_free(c);
 }
@@ -625,6 +660,7 @@ int main(void)
 		cmocka_unit_test(uart_keeps_input_for_who_listens),
 		cmocka_unit_test(uart_loops_back),
 		cmocka_unit_test(uart_tells_breaks_and_modem_lines),
+		cmocka_unit_test(uart_passes_its_settings_on),
 		cmocka_unit_test(kbd_answers_without_a_keyboard),
 		cmocka_unit_test(resets_are_told),
 		cmocka_unit_test(pm_s5_powers_off),
