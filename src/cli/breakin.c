@@ -20,31 +20,21 @@ static void forget_interrupts(void)
 		;
 }
 
-static void talk(struct breakin *b)
-{
-	struct err e;
-
-	term_restore();
-	putchar('\n');
-	if (prompt_run(b->prompt, false) == PROMPT_OVER)
-		breakin_close(b);
-	forget_interrupts();
-	if (term_raw(&e))
-		cli_say("%s", e.text);
-}
-
 void breakin_enter(struct breakin *b, int fd)
 {
 	struct err e;
 
-	if (!b->prompt) {
-		if (prompt_new(fd, NULL, 0, true, &b->prompt, &e)) {
-			cli_say("%s", e.text);
-			return;
-		}
-		b->fd = fd;
-	}
-	talk(b);
+	term_restore(); /* first: the editor keeps what it finds, and puts that back in the end */
+	putchar('\n');
+	if (!b->prompt && prompt_new(fd, NULL, 0, true, &b->prompt, &e))
+		cli_say("%s", e.text);
+	else
+		b->fd = fd >= 0 ? fd : b->fd;
+	if (b->prompt && prompt_run(b->prompt, false) == PROMPT_OVER)
+		breakin_close(b);
+	forget_interrupts();
+	if (term_raw(&e))
+		cli_say("%s", e.text);
 }
 
 void breakin_close(struct breakin *b)

@@ -11,7 +11,12 @@
 
 #include "dbg/gdb.h"
 
-/*
+/*L:680 gdb at the door
+ * gdb speaks in packets, "$text#sum", and each kind of them is a row below. To gdb the machine is a
+ * program whose threads are processors. A breakpoint of gdb's is one of ours, so it works on either
+ * engine, and where the kernel's page tables are read-only; "monitor" hands a line to our own commands.
+ * @test test/debug/run
+ *
  * Numbers in packets are hexadecimal. Threads are processors, counted from 1.
  * Source: GDB's manual, appendix E, "GDB Remote Serial Protocol".
  */

@@ -12,6 +12,13 @@
 
 #define ASK_TO_STOP 3 /* Ctrl-C */
 
+/*L:670 A session at the prompt
+ * Whoever wants to debug, a person at the console or another process through the control socket, gets a
+ * socket of their own and a thread that serves it: lines in, text out. While a line is awaited the
+ * machine stands; "continue" lets it go, and the thread sleeps until a line comes or the machine
+ * stops. Editing, history and colours are the other end's affair.
+ * @test test/debug/run
+ */
 struct prompt {
 	struct session s;
 	struct out to;
