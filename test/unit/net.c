@@ -312,7 +312,7 @@ static void wake_is_never_lost(void **unused)
 	net_close(c.net);
 }
 
-static const char hello[] = "destination and source, a type, and then what there is to say";
+static const char hello[128] = "destination and source, a type, and then what there is to say";
 
 static void guests_meet_at_a_socket(void **unused)
 {
