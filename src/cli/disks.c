@@ -117,7 +117,8 @@ int disks_open(struct disks *ds, const struct options *o, struct err *e)
 	if (!rc)
 		rc = add_medium(ds, o->cdrom, DISK_READONLY | DISK_RAW | DISK_CDROM, VM_DISK_CDROM, "cdrom", e);
 	if (!rc)
-		rc = add_medium(ds, o->floppy, DISK_RAW, VM_DISK_FLOPPY, "floppy", e);
+		rc = add_medium(ds, o->floppy, DISK_RAW | (o->overlay ? DISK_OVERLAY : 0), VM_DISK_FLOPPY,
+				"floppy", e);
 	if (!rc && o->seed)
 		rc = add_seed(ds, o->seed, e);
 	return rc ? rc : check_ide(ds, e);

@@ -233,8 +233,7 @@ bool options_bios(const struct options *o)
 static int take_boot(struct options *o, struct err *e)
 {
 	static const char *const words[] = {
-		[VM_BOOT_FLOPPY] = "floppy", [VM_BOOT_DISK] = "disk",
-		[VM_BOOT_CDROM] = "cdrom", [VM_BOOT_NET] = "net",
+		[VM_BOOT_FLOPPY] = "floppy", [VM_BOOT_DISK] = "disk", [VM_BOOT_CDROM] = "cdrom",
 	};
 	const char *p = o->boot ? o->boot : "disk,cdrom,floppy";
 	unsigned shift = 0;
@@ -246,12 +245,12 @@ static int take_boot(struct options *o, struct err *e)
 		while (i < ARRAY_SIZE(words) && (strlen(words[i]) != len || strncmp(words[i], p, len)))
 			i++;
 		if (i == ARRAY_SIZE(words))
-			return err_set(e, -EINVAL, "--boot: '%s' does not begin with disk, cdrom, "
-				       "floppy or net", p);
+			return err_set(e, -EINVAL, "--boot: '%s' does not begin with disk, cdrom or "
+				       "floppy", p);
 		o->boot_order |= (u16)(i << shift);
 		p += len + (p[len] == ',');
 	}
-	return *p ? err_set(e, -EINVAL, "--boot: the BIOS tries three kinds at most") : 0;
+	return *p ? err_set(e, -EINVAL, "--boot: there are three kinds of what to boot from") : 0;
 }
 
 static int check_nets(const struct options *o, struct err *e)

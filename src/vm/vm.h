@@ -62,7 +62,7 @@ struct vm_cards {
 };
 
 /* What a BIOS may boot from. Numbers are those of CMOS bytes 0x3d and 0x38. */
-enum { VM_BOOT_FLOPPY = 1, VM_BOOT_DISK, VM_BOOT_CDROM, VM_BOOT_NET };
+enum { VM_BOOT_FLOPPY = 1, VM_BOOT_DISK, VM_BOOT_CDROM };
 
 struct vm_config {
 	u64 ram;                    /* bytes */

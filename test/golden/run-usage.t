@@ -99,11 +99,11 @@ pandok: run: --net: what comes over a network is never the same twice, as --dete
 Try 'pandok help run'.
 [2]
 $ pandok run --cdrom x --boot disk,tape
-pandok: run: --boot: 'tape' does not begin with disk, cdrom, floppy or net
+pandok: run: --boot: 'tape' does not begin with disk, cdrom or floppy
 Try 'pandok help run'.
 [2]
-$ pandok run --cdrom x --boot disk,cdrom,floppy,net
-pandok: run: --boot: the BIOS tries three kinds at most
+$ pandok run --cdrom x --boot disk,cdrom,floppy,disk
+pandok: run: --boot: there are three kinds of what to boot from
 Try 'pandok help run'.
 [2]
 $ pandok run --cdrom x --screen picture.jpg
