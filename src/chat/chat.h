@@ -54,7 +54,7 @@ int chat_end(struct chat *c, int status);
 
 const char *chat_why(const struct chat *c); /* why it ended, a sentence; "" after CHAT_OK */
 
-/* ---- scripts out of traces ---- */
+/* ---- scripts out of traces and sessions ---- */
 
 struct chat_trace {
 	const char *find, *path;         /* the dialogue in which this was sent, or of this file; NULL */
@@ -69,5 +69,12 @@ struct chat_trace {
  * with a /dev/tty*. Errors say what the log does not have.
  */
 MUST_CHECK int chat_from_trace(FILE *log, const struct chat_trace *how, FILE *to, struct err *e);
+
+/* A session as it goes: add() what was typed and what came, then write() it as a script. */
+struct chat_record;
+struct chat_record *chat_record_new(const char *with); /* NULL: out of memory; with: whom, for people */
+MUST_CHECK int chat_record_add(struct chat_record *r, bool sent, const u8 *buf, size_t len); /* -ENOMEM */
+void chat_record_write(const struct chat_record *r, const struct chat_trace *how, FILE *to);
+void chat_record_free(struct chat_record *r); /* NULL is fine */
 
 #endif

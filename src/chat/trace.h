@@ -58,6 +58,8 @@ struct file {
 	struct file *next;
 };
 
+MUST_CHECK int turn_add(struct file *f, bool sent, const u8 *data, size_t len); /* -ENOMEM */
+
 struct files {
 	struct file *first, **last;
 	struct table *tables;

@@ -150,7 +150,7 @@ static int forked(struct scene *s)
 }
 
 /* One more turn of the dialogue, or more of the last one. */
-static int turn_add(struct file *f, bool sent, const u8 *data, size_t len)
+int turn_add(struct file *f, bool sent, const u8 *data, size_t len)
 {
 	struct turn *t = f->nturns ? &f->turn[f->nturns - 1] : NULL;
 

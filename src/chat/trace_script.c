@@ -159,7 +159,7 @@ void script_write(const struct file *f, const struct chat_trace *how, FILE *to)
 	struct span sent = { NULL, 0 }, wait = { NULL, 0 };
 	bool waits = false; /* a word to expect is due before the next to send */
 
-	fprintf(to, "# the dialogue with %s, from a trace\n", f->path[0] ? f->path : "a descriptor");
+	fprintf(to, "# the dialogue with %s\n", f->path[0] ? f->path : "a descriptor");
 	if (how->secret)
 		fprintf(to, "# run it with -E, and %s in the environment\n", how->variable);
 	put_aborts(f, to);

@@ -12,9 +12,10 @@
 #include "chat/chat.h"
 #include "cli/cli.h"
 #include "cli/line.h"
+#include "cli/record.h"
 
 struct chat_command {
-	char *to, *trace, *find, *path, *secret, *variable;
+	char *to, *record, *trace, *find, *path, *secret, *variable;
 	u64 fd;
 	const char *file, *report;
 	bool verbose, to_stderr, no_syslog;
@@ -25,6 +26,8 @@ struct chat_command {
 const struct opt chat_opts[] = {
 	{ "to", "WHERE", OPT_TEXT, 0, offsetof(struct chat_command, to), 0, 0,
 	  "whom to speak to: a device's path, unix:PATH, tcp:HOST:PORT, machine:NAME" },
+	{ "record", "FILE", OPT_TEXT, 0, offsetof(struct chat_command, record), 0, 0,
+	  "with --to: speak yourself, and write a script of it to FILE" },
 	{ "from-trace", "FILE", OPT_TEXT, 0, offsetof(struct chat_command, trace), 0, 0,
 	  "print the script of a dialogue in FILE, an strace log ('-': standard input)" },
 	{ "find", "TEXT", OPT_TEXT, 0, offsetof(struct chat_command, find), 0, 0,
@@ -34,9 +37,9 @@ const struct opt chat_opts[] = {
 	{ "fd", "N", OPT_NUMBER, 0, offsetof(struct chat_command, fd), 0, 0,
 	  "from-trace: the dialogue through descriptor N" },
 	{ "secret", "TEXT", OPT_TEXT, 0, offsetof(struct chat_command, secret), 0, 0,
-	  "from-trace: write a variable instead of TEXT" },
+	  "from-trace, record: write a variable instead of TEXT" },
 	{ "variable", "NAME", OPT_TEXT, 0, offsetof(struct chat_command, variable), 0, 0,
-	  "from-trace: that variable (default SECRET)" },
+	  "that variable (default SECRET)" },
 	{ 0 },
 };
 
@@ -202,15 +205,31 @@ static void warn(void *ctx, const char *text)
 	cli_say("%s", text);
 }
 
-static int print_script(struct chat_command *c, struct err *e)
+static struct chat_trace trace_of(const struct chat_command *c)
 {
-	bool is_stdin = !strcmp(c->trace, "-");
-	FILE *f = is_stdin ? stdin : fopen(c->trace, "re");
-	struct chat_trace how = {
+	return (struct chat_trace){
 		.find = c->find, .path = c->path, .fd = c->fd < INT_MAX ? (int)c->fd : -1,
 		.secret = c->secret && *c->secret ? c->secret : NULL,
 		.variable = c->variable ? c->variable : "SECRET", .warn = warn,
 	};
+}
+
+static int record(struct chat_command *c, struct err *e)
+{
+	struct chat_trace how = trace_of(c);
+
+	if (!c->to)
+		return err_set(e, -EINVAL, "--record needs --to: whom to speak to"), CHAT_BAD;
+	if (line_open(&c->line, c->to, e) || record_session(&c->line, c->to, &how, c->record, e))
+		return CHAT_BROKEN;
+	return CHAT_OK;
+}
+
+static int print_script(struct chat_command *c, struct err *e)
+{
+	bool is_stdin = !strcmp(c->trace, "-");
+	FILE *f = is_stdin ? stdin : fopen(c->trace, "re");
+	struct chat_trace how = trace_of(c);
 	int rc;
 
 	if (!f)
@@ -231,6 +250,8 @@ int cmd_chat(int argc, char **argv)
 
 	if (parse(&c, argc, argv, &words))
 		status = CHAT_BAD;
+	else if (c.record)
+		status = record(&c, &e);
 	else if (c.trace)
 		status = print_script(&c, &e);
 	else

@@ -43,8 +43,8 @@ TIMEOUT 90
 'done with ppp' ''
 ':~# ' 'poweroff -f'
 S
-kernel=$(cd "$tree" && tools/guest-assets.sh kernel amd64 2>/dev/null)
-initrd=$(cd "$tree" && tools/guest-assets.sh initrd 2>/dev/null)
+kernel=$(cd "$tree" && XDG_CACHE_HOME=$cache tools/guest-assets.sh kernel amd64 2>/dev/null)
+initrd=$(cd "$tree" && XDG_CACHE_HOME=$cache tools/guest-assets.sh initrd 2>/dev/null)
 case $initrd in /*) ;; *) initrd=$tree/$initrd ;; esac
 if [ ! -x /usr/sbin/pppd ]; then
 	echo "SKIP online: Debian's pppd is not installed (package ppp)"
