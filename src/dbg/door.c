@@ -82,7 +82,7 @@ static void serve(struct door *o, int fd)
 	fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK);
 	atomic_store(&o->peer, fd);
 	if (atomic_load(&o->closing))
-		shutdown(fd, SHUT_RDWR);
+		shutdown(fd, SHUT_RD);
 	o->serve(o->d, fd);
 	atomic_store(&o->peer, -1);
 }
@@ -226,7 +226,7 @@ int dbg_session(struct dbg *d, int *ret, struct err *e)
 	return 0;
 }
 
-/* Who is inside finds its socket closed. */
+/* Who is inside reads no more, but the answer being made still gets out. */
 void doors_close(struct dbg *d)
 {
 	struct door *next;
@@ -240,7 +240,7 @@ void doors_close(struct dbg *d)
 			continue;
 		peer = atomic_load(&o->peer);
 		if (peer >= 0)
-			shutdown(peer, SHUT_RDWR);
+			shutdown(peer, SHUT_RD);
 		pthread_join(o->thread, NULL);
 		door_free(o);
 	}
