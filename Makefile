@@ -27,7 +27,7 @@ PROG := $(if $(SAN),$(B)/pandok,pandok)
 CC      := gcc
 CLANG   := clang
 WARN    := -Wall -Wextra -Wshadow -Wvla -Wstrict-prototypes -Werror
-CFLAGS  := -std=gnu17 -O2 -g $(WARN) -fno-strict-aliasing $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer)
+CFLAGS  := -std=gnu17 -O2 -g $(WARN) -fno-strict-aliasing $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer$(if $(findstring thread,$(SAN)), -Wno-tsan))
 # Quoted names are ours: <xen/xen.h> is the system's, "xen/xen.h" is not.
 CPPFLAGS := -iquote src -I$(B) -DPANDOK_VERSION='"$(VERSION)"'
 LDFLAGS := -Wl,-z,relro,-z,now $(if $(SAN),-fsanitize=$(SAN))
