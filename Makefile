@@ -31,7 +31,7 @@ CFLAGS  := -std=gnu17 -O2 -g $(WARN) -fno-strict-aliasing $(if $(SAN),-fsanitize
 # Quoted names are ours: <xen/xen.h> is the system's, "xen/xen.h" is not.
 CPPFLAGS := -iquote src -I$(B) -DPANDOK_VERSION='"$(VERSION)"'
 LDFLAGS := -Wl,-z,relro,-z,now $(if $(SAN),-fsanitize=$(SAN))
-LDLIBS  := -lslirp -luring -lnbd -lZydis -llzma -lzstd -llz4 -lz -lbz2 -lxxhash -larchive -lpng -ledit -ljansson \
+LDLIBS  := -lslirp -luring -lnbd -lZydis -llzma -lzstd -llz4 -lz -lbz2 -lxxhash -larchive -ldw -lpng -ledit -ljansson \
 	-lpthread
 
 # Code that runs while the guest's vector registers are live in the host's: it may not touch one. Where

@@ -270,7 +270,7 @@ static u64 larger_inside(const struct elf *elf, u64 end, u64 at, u64 n)
 	return inside(elf->len, at, n) && at + n > end ? at + n : end;
 }
 
-u64 elf_end(const struct elf *elf)
+u64 elf_extent(const struct elf *elf)
 {
 	u64 end = elf->is64 ? sizeof(Elf64_Ehdr) : sizeof(Elf32_Ehdr);
 	struct elf_segment seg;

@@ -89,10 +89,10 @@ bool elf_note_find(const struct elf *elf, const char *name, u32 type, struct elf
 bool elf_note_number(const struct elf_note *note, u64 *ret);
 
 /*
- * elf_end - file offset behind everything the headers name; bytes after it were appended by
- * someone else (Linux appends its relocation table). Never more than len.
+ * elf_extent - file offset behind everything the headers name; bytes after it were appended by
+ * someone else (Linux appends its relocation table). Never more than len. Not elf_end: libelf has one.
  */
-u64 elf_end(const struct elf *elf);
+u64 elf_extent(const struct elf *elf);
 
 /* elf_machine_name - "x86-64" and the like, for a sentence. */
 const char *elf_machine_name(u16 machine);

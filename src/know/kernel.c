@@ -225,6 +225,7 @@ static void given_slide(struct kernel *k)
 		if (k->given.sym[i].at >= linked) /* below are offsets, not addresses */
 			k->given.sym[i].at += slide;
 	k->given.end += linked ? slide : 0;
+	k->slide += linked ? slide : 0;
 }
 
 /* No Linux: what there is, a processor's page tables show, and the file that was booted names it. */
@@ -238,6 +239,8 @@ static void find_stranger(struct kernel *k)
 	}
 	if (!k->given.n && k->config.file && elfsyms_read(k->config.file, &k->given, &e))
 		k->no.syms = "no kernel image was found, and the kernel file has no symbols";
+	else if (!k->source && !k->config.symbols && k->config.file)
+		k->source = source_open(k->config.file);
 }
 
 static void find_all(struct kernel *k)
@@ -295,6 +298,8 @@ int kernel_new(struct target *t, const struct kernel_config *c, struct kernel **
 	k->config = *c;
 	if (c->symbols)
 		rc = elfsyms_read(c->symbols, &k->given, e);
+	if (c->symbols && !rc)
+		k->source = source_open(c->symbols);
 	if (rc) {
 		kernel_free(k);
 		return rc;
@@ -310,6 +315,7 @@ void kernel_free(struct kernel *k)
 		return;
 	forget(k);
 	symtab_fini(&k->given);
+	source_close(k->source);
 	free(k);
 }
 

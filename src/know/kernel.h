@@ -4,6 +4,7 @@
 
 #include "know/btf.h"
 #include "know/kallsyms.h"
+#include "know/source.h"
 #include "know/orc.h"
 #include "know/symtab.h"
 #include "know/target.h"
@@ -92,6 +93,8 @@ struct kernel {
 	bool mapped;        /* space is good */
 	u64 base, end;      /* of the image, linear */
 	struct symtab syms, given; /* its own; those of the files the user named */
+	struct source *source; /* of the same file; NULL: it has no DWARF */
+	u64 slide;           /* how far the guest moved itself from where that was linked */
 	struct btf btf;
 	struct orc orc;
 	char *info;         /* VMCOREINFO's lines, NUL-ended; NULL: none */

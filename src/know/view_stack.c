@@ -13,12 +13,14 @@ static const char *const how_text[] = {
 
 static void frame_show(const struct view *v, unsigned n, const struct frame *f)
 {
-	char place[256];
+	char place[256], line[128] = "";
 
 	if (f->entry)
 		out_say(v->out, "     -- interrupt or exception, registers at %016" PRIx64 "\n", f->regs);
-	out_say(v->out, "#%-3u %016" PRIx64 " %s%s\n", n, f->ip,
-		unwind_place(v->k, f->ip, f->exact, place, sizeof(place)), how_text[f->how]);
+	source_at(v->k->source, f->ip - !f->exact - v->k->slide, line, sizeof(line));
+	out_say(v->out, "#%-3u %016" PRIx64 " %s%s%s%s\n", n, f->ip,
+		unwind_place(v->k, f->ip, f->exact, place, sizeof(place)), *line ? " at " : "", line,
+		how_text[f->how]);
 }
 
 static void stack_show(const struct view *v, struct unwind *u)

@@ -156,7 +156,7 @@ static int load_unpacked(struct boot *b, const struct bzimage *z, struct err *e)
 	if (!k.elf.is64 || k.elf.machine != EM_X86_64)
 		return err_set(e, -ENOEXEC, "its payload is an %s kernel; only x86-64 ones boot here",
 			       elf_machine_name(k.elf.machine));
-	end = elf_end(&k.elf);
+	end = elf_extent(&k.elf);
 	if (k.relocatable && boot_relocs_is(p->data + end, p->len - end)) {
 		k.relocs = p->data + end;
 		k.relocs_len = p->len - end;
@@ -214,7 +214,7 @@ static int extract(const struct boot_file *f, bool relocs, u8 **ret, u64 *len, s
 	if (!rc)
 		rc = elf_open(p.data, p.len, &elf, e);
 	if (!rc) {
-		*len = relocs ? p.len : elf_end(&elf);
+		*len = relocs ? p.len : elf_extent(&elf);
 		*ret = malloc(*len);
 		if (*ret)
 			memcpy(*ret, p.data, *len);

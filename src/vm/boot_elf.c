@@ -97,7 +97,7 @@ static int elf_load(struct boot *b, struct err *e)
 		rc = kind_check(&elf, e);
 	if (rc)
 		return rc;
-	end = elf_end(&elf);
+	end = elf_extent(&elf);
 	if (is_linux(&elf) && boot_relocs_is(elf.data + end, elf.len - end))
 		return load_linux(b, &elf, end, e);
 	if (boot_pvh_note(&elf, &entry))

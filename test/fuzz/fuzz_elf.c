@@ -57,6 +57,6 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 			n += elf_dynamic_symbol(&elf, &dyn, reloc.sym, &sym) ? strlen(sym.name) : 1;
 	if (elf_xen(&elf, &xen))
 		n += elf_xen_check(&elf, &xen, &e) != 0;
-	BUG_ON(elf_end(&elf) > size);
+	BUG_ON(elf_extent(&elf) > size);
 	return 0;
 }

@@ -26,7 +26,7 @@ static void elf_reads_both_classes(void **unused)
 		assert_int_equal(s.paddr, 0x3000);
 		assert_int_equal(s.filesz, 16);
 		assert_int_equal(elf_segment_check(&elf, 1, &e), 0);
-		assert_int_equal(elf_end(&elf), file[i].len);
+		assert_int_equal(elf_extent(&elf), file[i].len);
 		bytes_free(&file[i]);
 	}
 }
@@ -153,7 +153,7 @@ static void elf_names_sections(void **unused)
 	assert_string_equal(s.name, ".str");
 	elf_section(&elf, 1, &s);
 	assert_string_equal(s.name, "");
-	assert_int_equal(elf_end(&elf), file.len);
+	assert_int_equal(elf_extent(&elf), file.len);
 	bytes_free(&file);
 }
 
