@@ -180,8 +180,8 @@ static void soft_ops_tlb(struct vcpu *v, enum engine_tlb what, gva_t at)
 
 	if (what == ENGINE_TLB_PAGE)
 		soft_tlb_flush_page(s, at.at);
-	else if (what == ENGINE_TLB_CR3)
-		soft_tlb_cr3(s, true);
+	else if (what == ENGINE_TLB_CR3 || what == ENGINE_TLB_CR3_KEEP)
+		soft_tlb_cr3(s, what == ENGINE_TLB_CR3_KEEP);
 	else
 		soft_tlb_flush(s, true);
 }

@@ -87,7 +87,7 @@ struct engine_break {
 	gva_t at; /* linear, in any address space */
 };
 
-enum engine_tlb { ENGINE_TLB_ALL, ENGINE_TLB_PAGE, ENGINE_TLB_CR3 };
+enum engine_tlb { ENGINE_TLB_ALL, ENGINE_TLB_PAGE, ENGINE_TLB_CR3, ENGINE_TLB_CR3_KEEP };
 
 struct engine {
 	const struct engine_ops *ops;
@@ -112,8 +112,8 @@ struct engine_ops {
 	/* RESET of what struct vcpu does not hold, before put_state; vCPUs are outside run(). NULL: none. */
 	void (*reset)(struct engine *en);
 	/*
-	 * From inside host.trap: forget cached translations of one page, or all; or of the address
-	 * space that v->cr3 no longer names.
+	 * From inside host.trap: forget cached translations of one page, or all; or v->cr3 was loaded
+	 * (KEEP: what was cached for its PCID is still right).
 	 */
 	void (*tlb)(struct vcpu *v, enum engine_tlb what, gva_t at);
 	void (*irq_line)(struct engine *en, unsigned gsi, bool level); /* irqchip only */

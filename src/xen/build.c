@@ -320,7 +320,7 @@ static void cpu_set(struct builder *b, struct vcpu *v)
 	v->ldt = v->tr = (struct seg){ 0 };
 	v->idt = (struct dtr){ 0, 0 };
 	v->cr0 = CR0_PG | CR0_PE | CR0_WP | CR0_MP | CR0_ET | CR0_NE;
-	v->cr4 = CR4_PAE | CR4_OSFXSR | CR4_OSXMMEXCPT;
+	v->cr4 = CR4_PAE | CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_PCIDE;
 	v->efer = EFER_LME | EFER_LMA | EFER_NXE | EFER_SCE;
 	v->kernel_gs_base = 0;
 	segment_cs(v, FLAT_RING3_CS64);
@@ -343,13 +343,13 @@ static int begin(struct builder *b, struct vcpu *v, struct err *e)
 	x->frame[x->kernel_base].pinned = true;
 	x->flush = false;
 	cpu_set(b, v);
-	v->cr3 = x->kernel_base << GUEST_PAGE_SHIFT;
+	v->cr3 = x->kernel_base << GUEST_PAGE_SHIFT | PCID_KERNEL;
 	return segments_init(x);
 }
 
 static void forget(struct xen *x)
 {
-	x->ended = x->blocked = x->stepping = x->flush = false;
+	x->ended = x->blocked = x->stepping = x->flush = x->user_stale = false;
 	x->grants = x->line_len = x->ntyped = 0;
 	x->kernel_sp = x->event_entry = x->failsafe_entry = x->syscall_entry = 0;
 	x->syscall_masks = x->failsafe_masks = false;

@@ -29,7 +29,8 @@ static void registers(struct xen *x)
 	for (unsigned i = 0; i < ARRAY_SIZE(row); i += 2)
 		con_say(x, "(XEN) %s: %016llx   %s: %016llx", row[i].name,
 			    (ull)v->gpr[row[i].i], row[i + 1].name, (ull)v->gpr[row[i + 1].i]);
-	con_say(x, "(XEN) cr0: %016llx   cr3: %016llx   cr2: %016llx", (ull)v->cr0, (ull)v->cr3,
+	con_say(x, "(XEN) cr0: %016llx   cr3: %016llx   cr2: %016llx", (ull)v->cr0,
+		    (ull)(v->cr3 & ~(GUEST_PAGE_SIZE - 1)),
 		    (ull)x->cr2);
 	con_say(x, "(XEN) fsb: %016llx   gsb: %016llx   gss: %016llx", (ull)v->seg[SEG_FS].base,
 		    (ull)v->seg[SEG_GS].base, (ull)v->kernel_gs_base);

@@ -28,7 +28,7 @@ static bool cr_read(struct xen *x, unsigned cr, u64 *ret)
 	case 0: *ret = x->v->cr0; return true;
 	case 2: *ret = x->cr2; return true;
 	case 3: *ret = x->kernel_base << GUEST_PAGE_SHIFT; return true;
-	case 4: *ret = x->v->cr4; return true;
+	case 4: *ret = x->v->cr4 & ~(u64)CR4_PCIDE; return true;
 	}
 	return false;
 }

@@ -86,6 +86,7 @@ struct xen {
 	u64 dr[8];
 	u8 iopl;
 	u64 runstate;         /* where the guest wants to read it, 0 nowhere */
+	bool user_stale;      /* mappings changed since the guest's user mode ran */
 	bool flush;           /* mappings changed: forget them before the guest goes on */
 	struct vcpu_regs *dump;
 
@@ -146,7 +147,9 @@ void hypercall_page_fill(u8 *page);
 void bounce(struct xen *x, u64 rip, bool mask, const u32 *err, u64 ret_rip);
 void bounce_trap(struct xen *x, const struct engine_trap *t);
 void mode_toggle(struct xen *x); /* guest kernel <-> guest user */
-void base_load(struct xen *x);   /* cr3 from the mode */
+/* base_load - cr3 from the mode; keep: what is cached of that address space is still right. */
+void base_load(struct xen *x, bool keep);
+enum { PCID_KERNEL = 1, PCID_USER = 2 };
 i64 hc_iret(struct xen *x);
 bool event_deliver(struct xen *x); /* an upcall is due and was begun */
 

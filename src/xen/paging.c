@@ -77,6 +77,7 @@ i64 hc_mmu_update(struct xen *x, const u64 a[6])
 
 static void flush_va(struct xen *x, u64 va)
 {
+	x->user_stale = true;
 	x->v->engine->ops->tlb(x->v, ENGINE_TLB_PAGE, GVA(va));
 }
 
@@ -147,7 +148,8 @@ static int base_set(struct xen *x, u64 *base, u64 mfn)
 		x->frame[old].refs--;
 		type_put(x, old);
 	}
-	base_load(x);
+	x->user_stale = true;
+	base_load(x, false);
 	return 0;
 }
 

@@ -15,12 +15,13 @@
 
 #define FL_KEPT_OUT (FL_AC | FL_VM | FL_RF | FL_NT | FL_TF)
 
-void base_load(struct xen *x)
+/* Two address spaces, two PCIDs: what is cached for the other one waits. */
+void base_load(struct xen *x, bool keep)
 {
 	u64 mfn = x->kernel ? x->kernel_base : x->user_base;
 
-	x->v->cr3 = mfn << GUEST_PAGE_SHIFT;
-	x->v->engine->ops->tlb(x->v, ENGINE_TLB_CR3, GVA(0));
+	x->v->cr3 = mfn << GUEST_PAGE_SHIFT | (x->kernel ? PCID_KERNEL : PCID_USER);
+	x->v->engine->ops->tlb(x->v, keep ? ENGINE_TLB_CR3_KEEP : ENGINE_TLB_CR3, GVA(0));
 }
 
 void mode_toggle(struct xen *x)
@@ -31,7 +32,8 @@ void mode_toggle(struct xen *x)
 	x->kernel = !x->kernel;
 	v->seg[SEG_GS].base = v->kernel_gs_base;
 	v->kernel_gs_base = gs;
-	base_load(x);
+	base_load(x, x->kernel || !x->user_stale);
+	x->user_stale &= x->kernel;
 }
 
 void bounce(struct xen *x, u64 rip, bool mask, const u32 *err, u64 ret_rip)
