@@ -396,7 +396,8 @@ void board_console_size(struct board *b, u16 cols, u16 rows)
 void board_serial_lines(struct board *b, unsigned i, u8 lines)
 {
 	pthread_mutex_lock(&b->lock);
-	uart_lines(&b->uart[i & 3], lines);
+	if (i < VM_VPORT) /* virtio's ports have no such lines */
+		uart_lines(&b->uart[i], lines);
 	pthread_mutex_unlock(&b->lock);
 }
 

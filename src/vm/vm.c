@@ -246,7 +246,8 @@ bool vm_screen(struct vm *vm, struct vga_text *ret)
 
 void vm_console_size(struct vm *vm, u16 cols, u16 rows)
 {
-	board_console_size(vm->board, cols, rows);
+	if (!vm->xen)
+		board_console_size(vm->board, cols, rows);
 }
 
 void vm_serial_lines(struct vm *vm, unsigned i, u8 lines)

@@ -124,6 +124,7 @@ bool board_unhalt(struct board *b, struct vcpu *v) { return !b && !v; }
 bool board_skip(struct board *b, struct vcpu *v) { return !b && !v; }
 void board_console_size(struct board *b, u16 cols, u16 rows) { (void)b; (void)cols; (void)rows; }
 void board_serial_break(struct board *b, unsigned i) { (void)b; (void)i; }
+void board_serial_lines(struct board *b, unsigned i, u8 lines) { (void)b; (void)i; (void)lines; }
 
 void board_power_button(struct board *b)
 {
