@@ -23,9 +23,17 @@ static const char run_more[] =
 	"host, --net socket=PATH joins guests (and QEMU's, by -netdev stream), --net none is no card.\n"
 	"Any of them may end in mac=52:54:00:12:34:56.\n"
 	"\n"
+	"--rootfs DIR takes the newest kernel of DIR/boot or /boot when none is named, and the modules\n"
+	"it needs from lib/modules of DIR, of the host or beside the kernel. --exec COMMAND has our\n"
+	"standard streams and works in our directory, if DIR has it; who reads and writes is you.\n"
+	"\n"
+	"--share DIR[:TAG][:ro][:locks]: root in the guest and you are the same, and all is done with\n"
+	"your rights. With locks the host's file locks hold, for when others write there too.\n"
+	"\n"
 	"Exit status: 0 powered off or quit, 1 host or user error, 2 usage, 3 the guest panicked,\n"
 	"4 triple fault or nothing can wake the guest, 124 time limit; with --debug-exit the value v\n"
-	"that the guest writes to port 0xf4 gives 2v+1.\n";
+	"that the guest writes to port 0xf4 gives 2v+1; with --rootfs it is the command's or the\n"
+	"shell's, 125 when that could not be started.\n";
 
 static const char chat_more[] =
 	"chat's own options: -f FILE reads the script, -t SECONDS is the timeout (45), -r FILE takes\n"

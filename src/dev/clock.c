@@ -93,7 +93,8 @@ void clock_set(struct clock *c, u64 ns)
 	c->now = ns;
 }
 
-/* A guest that looks at its clock after such a gap would take it for a processor that hangs. */
+/* A guest that looks at its clock after such a gap would take it for a processor that hangs. Its own
+ * vCPU may be the first to run again, and set another timer. */
 static void look_for_gap(struct clock *c)
 {
 	if (!c->stopped && c->gap && c->alarm != UINT64_MAX && clock_now(c) > c->alarm + GAP_NS)
@@ -233,6 +234,7 @@ void timer_arm(struct timer *t, u64 at_ns)
 {
 	struct timer **p = &t->clock->first;
 
+	look_for_gap(t->clock);
 	timer_cancel(t);
 	if (at_ns == UINT64_MAX)
 		return;

@@ -120,6 +120,14 @@ addresses, restrict=on keeps the guest in, ipv6=off. --net tap=NAME is a TAP int
 host, --net socket=PATH joins guests (and QEMU's, by -netdev stream), --net none is no card.
 Any of them may end in mac=52:54:00:12:34:56.
 
+--rootfs DIR takes the newest kernel of DIR/boot or /boot when none is named, and the modules
+it needs from lib/modules of DIR, of the host or beside the kernel. --exec COMMAND has our
+standard streams and works in our directory, if DIR has it; who reads and writes is you.
+
+--share DIR[:TAG][:ro][:locks]: root in the guest and you are the same, and all is done with
+your rights. With locks the host's file locks hold, for when others write there too.
+
 Exit status: 0 powered off or quit, 1 host or user error, 2 usage, 3 the guest panicked,
 4 triple fault or nothing can wake the guest, 124 time limit; with --debug-exit the value v
-that the guest writes to port 0xf4 gives 2v+1.
+that the guest writes to port 0xf4 gives 2v+1; with --rootfs it is the command's or the
+shell's, 125 when that could not be started.
