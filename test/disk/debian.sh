@@ -55,7 +55,7 @@ debian() {
 }
 has() { grep -aqF -- "$2" "$OUT/debian-$1.txt"; }
 
-LIMIT=200
+LIMIT=400
 [ "$TIER" != soak ] || LIMIT=1800
 for n in $cpus; do
 	debian $n
