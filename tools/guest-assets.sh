@@ -158,6 +158,7 @@ debian_initrd() {
 debian_packages=systemd-sysv,udev,dbus,openssh-server,iproute2,iputils-ping,wget,kmod,procps,e2fsprogs
 debian_packages=$debian_packages,linux-image-cloud-amd64,initramfs-tools,busybox,zstd,fio,grub-pc-bin
 
+# Without root, who works inside the new Debian is another user here, and may write in out alone.
 debian() {
 	dir=$cache/debian
 	if [ ! -s "$dir/root.img" ]; then
@@ -165,28 +166,33 @@ debian() {
 		rm -rf "$dir.new"
 		mkdir -p "$dir.new"
 		ssh-keygen -q -t ed25519 -N '' -C pandok -f "$dir.new/key"
-		cat >"$dir.new/customize" <<-EOF
+		out=$(mktemp -d) && chmod 1777 "$out"
+		cp "$dir.new/key.pub" "$out/"
+		cat >"$out/customize" <<-EOF
 			set -eu
 			echo root:pandok | chroot "\$1" chpasswd
 			mkdir -p -m 700 "\$1/root/.ssh"
-			cp '$dir.new/key.pub' "\$1/root/.ssh/authorized_keys"
+			cp '$out/key.pub' "\$1/root/.ssh/authorized_keys"
 			printf '[Match]\nName=en* eth*\n[Network]\nDHCP=yes\n' >"\$1/etc/systemd/network/dhcp.network"
 			chroot "\$1" systemctl -q enable systemd-networkd
 			echo debian >"\$1/etc/hostname"
 			printf '127.0.0.1 localhost debian\n' >"\$1/etc/hosts"
 			chroot "\$1" systemd-machine-id-setup
-			cp "\$1"/boot/vmlinuz-* '$dir.new/vmlinuz'
-			cp "\$1"/boot/initrd.img-* '$dir.new/initrd.img'
-			mkdir '$dir.new/top' # the same without what is mounted in it
-			mount --bind "\$1" '$dir.new/top'
-			mke2fs -q -t ext4 -L debian -d '$dir.new/top' '$dir.new/root.img' 2G
-			umount '$dir.new/top'
-			rmdir '$dir.new/top'
+			cp "\$1"/boot/vmlinuz-* '$out/vmlinuz'
+			cp "\$1"/boot/initrd.img-* '$out/initrd.img'
+			mkdir '$out/top' # the same without what is mounted in it
+			mount --bind "\$1" '$out/top'
+			mke2fs -q -t ext4 -L debian -d '$out/top' '$out/root.img' 2G
+			umount '$out/top'
+			rmdir '$out/top'
+			chmod 644 '$out/vmlinuz' '$out/initrd.img' '$out/root.img'
 		EOF
-		tools/minimal-root.sh "$debian_packages" /dev/null \
-			"--customize-hook=sh '$dir.new/customize' \"\$1\"" >&2 ||
-			die "cannot make a Debian root (mmdebstrap)"
-		chmod 644 "$dir.new"/*.img "$dir.new/vmlinuz"
+		if tools/minimal-root.sh "$debian_packages" /dev/null \
+			"--customize-hook=sh '$out/customize' \"\$1\"" >&2; then
+			cp --sparse=always "$out/vmlinuz" "$out/initrd.img" "$out/root.img" "$dir.new/"
+		fi
+		rm -rf "$out"
+		[ -s "$dir.new/root.img" ] || die "cannot make a Debian root (mmdebstrap)"
 		rm -rf "$dir"
 		mv "$dir.new" "$dir"
 	fi
