@@ -288,7 +288,7 @@ COMMAND(db_vmcore)
 				 .reason = s->d->reason,
 				 .machine = s->d->c.machine ? s->d->c.machine : "" };
 	struct view v = session_view(s);
-	char *path;
+	char *path, text[512];
 	int rc;
 
 	if (argc && strcmp(argv[0], "full"))
@@ -296,7 +296,8 @@ COMMAND(db_vmcore)
 	rc = crash_vmcore(&s->d->c.crash, &v, &x, kind, &path, e);
 	if (rc)
 		return rc;
-	out_say(&s->out, "wrote %s\n", path);
+	snprintf(text, sizeof(text), "wrote %s", path);
+	out_say(&s->out, "%s\n", text);
 	if (s->d->c.say && s->depth)
 		s->d->c.say(s->d->c.ctx, path);
 	free(path);

@@ -171,6 +171,7 @@ static void run(struct vm *vm, struct runner *r)
 		triple_fault(vm, v);
 		break;
 	case RUN_DEBUG:
+		vm->ops->get_state(v);
 		if (!vm->xen || !xen_stepped(vm->xen, v))
 			vm_event_break(vm, r);
 		break;
