@@ -35,7 +35,7 @@ once() { until grep -q "$1" /tmp/log; do sleep 1; done; echo "$2"; }
 	once '# ' 'export TERM=dumb; echo state $(systemctl is-system-running --wait); systemctl poweroff'
 	once 'Power down'
 } >/tmp/in &
-XDG_CACHE_HOME=/tmp HOME=/tmp /pandok run --engine kvm --timeout 1500 --memory 768m --net none \
+XDG_CACHE_HOME=/tmp HOME=/tmp /pandok run --engine kvm --timeout 3000 --memory 768m --net none \
 	--initrd /initrd.img --block /dev/vda,overlay /vmlinuz root=/dev/vda rw </tmp/in >/tmp/log 2>&1
 status=$?
 cat /tmp/log
@@ -45,7 +45,7 @@ chmod 755 "$outer/outer"
 (cat "$shell" "$modules" && cd "$outer" && find . -mindepth 1 | cpio --quiet -o -H newc -R 0:0) >"$OUT/outer.cpio"
 rm -rf "$outer"
 
-timeout 1700 qemu-system-x86_64 -accel tcg -cpu max,+svm -m 3G -nographic -nodefaults -no-reboot \
+timeout 3300 qemu-system-x86_64 -accel tcg -cpu max,+svm -m 3G -nographic -nodefaults -no-reboot \
 	-serial stdio -kernel "$vmlinuz" -initrd "$OUT/outer.cpio" \
 	-drive "file=$debian/root.img,format=raw,if=virtio,snapshot=on" \
 	-append "console=ttyS0 quiet panic=-1 random.trust_cpu=on pandok.run=/outer" \
