@@ -216,7 +216,7 @@ static const struct {
 	{ "fcntl64", controlled }, { "close", closed }, { "clone", forked }, { "clone3", forked },
 	{ "fork", forked }, { "vfork", forked }, { "write", sent }, { "writev", sent }, { "send", sent },
 	{ "sendto", sent }, { "read", received }, { "readv", received }, { "recv", received },
-	{ "recvfrom", received }, 
+	{ "recvfrom", received },
 };
 
 int files_read(struct files *f, FILE *file)

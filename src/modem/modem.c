@@ -13,11 +13,12 @@
 
 #define GUARD_NS (SECOND / 2) /* of silence, around +++ */
 
+#define ROW(name, arg, kind, field) name, arg, kind, 0, offsetof(struct modem_options, field), 0, 0
 static const struct opt opts[] = {
-	{ "pin", "DIGITS", OPT_TEXT, 0, offsetof(struct modem_options, pin), 0, 0, "the SIM's PIN (0000)" },
-	{ "sim", "locked|ready|absent", OPT_CHOICE, 0, offsetof(struct modem_options, sim), 0, 0, "the SIM" },
-	{ "operator", "NAME", OPT_TEXT, 0, offsetof(struct modem_options, operator_name), 0, 0, "who runs the network" },
-	{ "net", "NETWORK", OPT_TEXT, 0, offsetof(struct modem_options, net), 0, 0, "where calls lead (user)" },
+	{ ROW("pin", "DIGITS", OPT_TEXT, pin), "the SIM's PIN (0000)" },
+	{ ROW("sim", "locked|ready|absent", OPT_CHOICE, sim), "the SIM" },
+	{ ROW("operator", "NAME", OPT_TEXT, operator_name), "who runs the network" },
+	{ ROW("net", "NETWORK", OPT_TEXT, net), "where calls lead (user)" },
 	{ 0 },
 };
 

@@ -4,7 +4,8 @@
 #include "modem/int.h"
 
 enum { P_IP = 0x0021, P_IPCP = 0x8021, P_LCP = 0xc021, P_PAP = 0xc023 };
-enum { CONF_REQ = 1, CONF_ACK, CONF_NAK, CONF_REJ, TERM_REQ, TERM_ACK, CODE_REJ, PROTO_REJ, ECHO_REQ, ECHO_REPLY };
+enum { CONF_REQ = 1, CONF_ACK, CONF_NAK, CONF_REJ, TERM_REQ, TERM_ACK, CODE_REJ, PROTO_REJ,
+       ECHO_REQ, ECHO_REPLY };
 enum { LCP_MRU = 1, LCP_ACCM = 2, LCP_AUTH = 3, LCP_MAGIC = 5, LCP_PFC = 7, LCP_ACFC = 8 };
 enum { IPCP_ADDRESS = 3, IPCP_DNS1 = 129, IPCP_DNS2 = 131 };
 #define FLAG 0x7e
@@ -80,14 +81,16 @@ static void control(struct modem *m, u16 protocol, u8 code, u8 id, const u8 *dat
 
 static void request_lcp(struct modem *m)
 {
-	static const u8 options[] = { LCP_MAGIC, 6, 0x70, 0x61, 0x6e, 0x64, LCP_AUTH, 4, P_PAP >> 8, P_PAP & 0xff };
+	static const u8 options[] = { LCP_MAGIC, 6, 0x70, 0x61, 0x6e, 0x64,
+				      LCP_AUTH, 4, P_PAP >> 8, P_PAP & 0xff };
 
 	control(m, P_LCP, CONF_REQ, ++m->ppp.id, options, m->ppp.no_auth ? 6 : sizeof(options));
 }
 
 static void request_ipcp(struct modem *m)
 {
-	static const u8 options[] = { IPCP_ADDRESS, 6, IP_US >> 24, IP_US >> 16 & 0xff, IP_US >> 8 & 0xff, IP_US & 0xff };
+	static const u8 options[] = { IPCP_ADDRESS, 6, IP_US >> 24, IP_US >> 16 & 0xff,
+				      IP_US >> 8 & 0xff, IP_US & 0xff };
 
 	control(m, P_IPCP, CONF_REQ, ++m->ppp.id, options, sizeof(options));
 }
