@@ -40,7 +40,7 @@ starts() {
 		--screen "$OUT/$starts_name.screen.txt" "$@" \
 		<&9 >"$OUT/$starts_name.out" 2>"$OUT/$starts_name.err" &
 	starts_pid=$!
-	until grep -aqF -- "$starts_word" "$OUT/$starts_name.out"; do
+	until grep -aqF -- "$starts_word" "$OUT/$starts_name.out" 2>/dev/null; do
 		kill -0 $starts_pid 2>/dev/null || break
 		sleep 0.2
 	done
