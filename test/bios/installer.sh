@@ -22,6 +22,6 @@ mke2fs -q -t ext4 -d "$OUT/installer" "$OUT/installer.fs" 100m >/dev/null &&
 	chmod 644 "$OUT/installer.img"
 rm -rf "$OUT/installer" "$OUT/installer.fs"
 touch "$OUT/installer.screen.txt" && chmod 666 "$OUT/installer.screen.txt"
-LIMIT=150 starts installer localization --memory 1g --display screen --overlay --block "$OUT/installer.img,ide"
+LIMIT=300 starts installer localization --memory 1g --display screen --overlay --block "$OUT/installer.img,ide"
 verdict installer shows installer 'Select a language' -- shows installer 'No localization'
 rm -f "$OUT/installer.img"
