@@ -10,7 +10,8 @@
 #include "dev/dev.h"
 
 #define NS 1000000000u
-#define GAP_NS (2ull * NS) /* a timer that much late: this process did not run */
+#define BEAT_NS (1ull * NS)
+#define GAP_NS (3ull * NS) /* no beat for so long: this process did not run */
 #define MANUAL_WALL_S 1735689600ull /* 2025-01-01 00:00:00 UTC: where a manual clock starts */
 
 struct clock {
@@ -26,6 +27,7 @@ struct clock {
 	int fd;
 	pthread_t thread;
 	bool has_thread;
+	u64 alive;           /* guest time when the timer thread ran last */
 	void (*gap)(void *ctx);
 	void *gap_ctx;
 };
@@ -60,6 +62,8 @@ static void clock_alarm(struct clock *c)
 {
 	u64 next = clock_next(c), host;
 
+	if (c->gap && next > c->alive + BEAT_NS)
+		next = c->alive + BEAT_NS;
 	if (c->manual || c->stopped || next >= c->alarm)
 		return;
 	host = next + c->origin;
@@ -93,18 +97,30 @@ void clock_set(struct clock *c, u64 ns)
 	c->now = ns;
 }
 
-/* A guest that looks at its clock after such a gap would take it for a processor that hangs. Its own
- * vCPU may be the first to run again, and set another timer. */
-static void look_for_gap(struct clock *c)
+/*
+ * A guest that looks at its clock after such a gap would take it for a processor that hangs. So the
+ * timer thread wakes every second, and whoever finds that it did not tells the board: perhaps a
+ * vCPU, which may be the first to run again and have an interrupt to take.
+ */
+void clock_check(struct clock *c)
 {
-	if (!c->stopped && c->gap && c->alarm != UINT64_MAX && clock_now(c) > c->alarm + GAP_NS)
-		c->gap(c->gap_ctx);
+	u64 now;
+
+	if (c->manual || c->stopped || !c->gap)
+		return;
+	now = clock_now(c);
+	if (now < c->alive + GAP_NS)
+		return;
+	c->alive = now;
+	c->gap(c->gap_ctx);
 }
 
 void clock_on_gap(struct clock *c, void (*gap)(void *ctx), void *ctx)
 {
 	c->gap = gap;
 	c->gap_ctx = ctx;
+	c->alive = clock_now(c);
+	clock_alarm(c);
 }
 
 /*D:200 Time passes
@@ -125,7 +141,8 @@ static void *clock_thread(void *arg)
 			pthread_mutex_unlock(c->lock);
 			break;
 		}
-		look_for_gap(c);
+		clock_check(c);
+		c->alive = clock_now(c);
 		c->alarm = UINT64_MAX;
 		if (!c->stopped)
 			clock_fire(c, clock_now(c));
@@ -209,6 +226,7 @@ void clock_start(struct clock *c)
 	c->wall += origin - c->origin; /* the date went on */
 	c->origin = origin;
 	c->stopped = false;
+	c->alive = c->now;
 	c->alarm = UINT64_MAX;
 	clock_alarm(c);
 }
@@ -234,7 +252,6 @@ void timer_arm(struct timer *t, u64 at_ns)
 {
 	struct timer **p = &t->clock->first;
 
-	look_for_gap(t->clock);
 	timer_cancel(t);
 	if (at_ns == UINT64_MAX)
 		return;

@@ -36,9 +36,12 @@ struct timer {
 MUST_CHECK int clock_new(bool manual, pthread_mutex_t *lock, struct clock **ret, struct err *e);
 void clock_free(struct clock *c); /* lock not held */
 
-/* clock_on_gap - have gap called (lock held) before timers fire that are seconds late, since the host
- * stopped this process or had no time for it. Before any timer is armed. */
+/*
+ * clock_on_gap - have gap called, lock held, when the host did not let this process run for seconds:
+ * before a timer fires, and in clock_check(), for who may be faster. Once.
+ */
 void clock_on_gap(struct clock *c, void (*gap)(void *ctx), void *ctx);
+void clock_check(struct clock *c);
 
 u64 clock_now(struct clock *c);
 /* clock_set - manual clocks: time is ns now (never backwards); due timers fire in their order. */

@@ -107,6 +107,7 @@ static int host_irq_ack(void *ctx, struct vcpu *v)
 	int vector = -1;
 
 	board_enter(b, v);
+	clock_check(b->clock); /* the interrupt may be the first thing that happens after a gap */
 	if (pic_pending(b, v))
 		vector = pic_ack(&b->pic);
 	if (vector < 0)
