@@ -114,3 +114,42 @@ many() {
 	fi
 }
 many
+
+# ---- against crash(8), with Debian's debug package: hundreds of megabytes, so only in the soak tier ----
+
+# debug_kernel - sets $debug to the vmlinux of linux-image-VERSION-dbg, fetched and unpacked once.
+debug_kernel() {
+	cache=${XDG_CACHE_HOME:-$HOME/.cache}/pandok/guest/amd64
+	debug=$cache/vmlinux-debug
+	[ ! -s "$debug" ] || return 0
+	name=linux-image-$(cat "$cache/version")-dbg
+	(cd "$OUT" && apt-get -q -o APT::Sandbox::User=root download "$name" >"$OUT/assets.log" 2>&1) || return 1
+	dpkg-deb --fsys-tarfile "$OUT/$name"_*.deb |
+		tar -xOf - --wildcards './usr/lib/debug/boot/vmlinux-*' >"$debug.new" && mv "$debug.new" "$debug"
+	rm -f "$OUT/$name"_*.deb
+}
+
+# same_as_crash NAME - its log is ours, and our backtrace is in its: without ORC it also shows what
+# earlier calls left on the stack. (Its ps finds no process of this kernel.)
+same_as_crash() {
+	printf '%s\n' bt log quit >"$OUT/crash.in"
+	crash -s "$debug" "$OUT/$1.crash/vmcore.1" -i "$OUT/crash.in" >"$OUT/crash.out" 2>"$OUT/crash.err"
+	sed -n 's/^ *#[0-9]* \[[0-9a-f]*\] \([^ ]*\) at .*/\1/p' "$OUT/crash.out" |
+		from sysrq_handle_crash >"$OUT/$1.theirs"
+	said_by "$OUT/$1.crash/ddb.txt" bt | our_trace | from sysrq_handle_crash >"$OUT/$1.ours"
+	[ "$(wc -l <"$OUT/$1.ours")" -ge 5 ] && awk '
+		NR == FNR { ours[++n] = $0; next }
+		$0 == ours[i + 1] { i++ }
+		END { exit i != n }' "$OUT/$1.ours" "$OUT/$1.theirs" &&
+		grep -E '^\[ *[0-9]+\.[0-9]+\] ' "$OUT/crash.out" |
+		diff - "$OUT/$1.crash/msgbuf.txt" >"$OUT/$1.diff"
+}
+
+if [ "$TIER" = soak ]; then
+	if command -v crash >/dev/null && debug_kernel; then
+		script="$script; vmcore"
+		die crash amd64 'echo c >/proc/sysrq-trigger' && verdict crash same_as_crash crash
+	else
+		echo "SKIP crash: crash or Debian's debug package is not there"
+	fi
+fi
