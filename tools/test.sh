@@ -9,7 +9,7 @@ shift
 cd "$(dirname "$0")/.." || exit 1
 
 # Folders joined by "+" run side by side where there is more than one processor: each keeps one busy.
-order="tools unit golden guest diff fuzz boot+kvm smp jit"
+order="tools unit golden guest diff fuzz boot+kvm smp+jit disk+net bios+share know+debug chat+xen life+doctor"
 if [ $# -eq 0 ]; then
 	for f in test/*/run; do
 		f=${f#test/}; f=${f%/run}
