@@ -129,7 +129,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t len);
 int LLVMFuzzerTestOneInput(const u8 *data, size_t len)
 {
 	static struct vm vm;
-	const struct dbg_config c = { .crash = { .dir = (char *)"/nonexistent/x" } };
+	const struct dbg_config c = { .crash = { .dir = (char *)"/dev/null/x" } };
 	char *text = malloc(len + 1);
 	struct dbg *d;
 	struct err e;
