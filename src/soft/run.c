@@ -96,7 +96,7 @@ static void jump_cache_add(struct soft_vcpu *s, const struct block *b)
 /* The longest time for which a full cache ever kept the guest from running. */
 static void note_stall(struct soft_vcpu *s, u64 tsc)
 {
-	u64 ns = (u64)((unsigned __int128)tsc * 1000000000u / s->soft->cpuid.tsc_hz);
+	u64 ns = tsc * 1000 / (s->soft->cpuid.tsc_hz / 1000000);
 
 	if (ns > s->v.stats.n[STAT_stall_ns])
 		s->v.stats.n[STAT_stall_ns] = ns;

@@ -159,7 +159,8 @@ static void refusals(void **unused)
 	REFUSED("--digest needs --deterministic", "--digest=x", "k");
 	REFUSED("option '--initrd' stands after the kernel: put it before, or '--' before it if it is "
 		"for the guest", "k", "--initrd", "x");
-	REFUSED("serial: 'fax' is none of stdio, null, file:PATH, unix:PATH, pty, tty:PATH, modem", "--serial=fax", "k");
+	REFUSED("serial: 'fax' is none of stdio, null, file:PATH, unix:PATH, pty, tty:PATH, modem",
+		"--serial=fax", "k");
 	REFUSED("serial: 'file' needs a path: file:PATH", "--serial=file:", "k");
 	REFUSED("serial: 'pty' takes no path", "--serial=pty:x", "k");
 }
