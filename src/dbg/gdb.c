@@ -515,6 +515,12 @@ static void p_yes(struct gdb *g, const char *p)
 	reply_text(&g->r, "OK");
 }
 
+/* The reply to what is not understood is an empty one. */
+static void p_unknown(struct gdb *g, const char *p)
+{
+	(void)g, (void)p;
+}
+
 /* ---- the table ---- */
 
 static const struct packet {
@@ -545,6 +551,7 @@ static const struct packet {
 	{ "qfThreadInfo", p_threads, false },
 	{ "qsThreadInfo", p_no_more_threads, false },
 	{ "qThreadExtraInfo,", p_thread_name, false },
+	{ "qCRC", p_unknown, false }, /* begins like the next */
 	{ "qC", p_present_thread, false },
 	{ "qAttached", p_attached, false },
 	{ "qSupported", p_supported, false },
