@@ -82,6 +82,8 @@ static u8 tags_narrow(u16 tags)
 
 /* ---- get and set ---- */
 
+static const struct row *row_of(unsigned n) { return n < ARRAY_SIZE(rows) ? &rows[n] : NULL; }
+
 static u8 *place(const struct vcpu *v, const struct row *r)
 {
 	return (r->where == AT_VCPU ? (u8 *)v : (u8 *)v->xsave) + r->at;
@@ -89,11 +91,11 @@ static u8 *place(const struct vcpu *v, const struct row *r)
 
 size_t gdb_reg_get(const struct vcpu *v, unsigned n, u8 ret[16])
 {
-	const struct row *r = &rows[n];
+	const struct row *r = row_of(n);
 	u64 pc = v->rip + v->seg[SEG_CS].base; /* gdb knows no segments */
 	u16 tags;
 
-	if (n >= ARRAY_SIZE(rows))
+	if (!r)
 		return 0;
 	memset(ret, 0, r->len);
 	switch (r->where) {
@@ -116,12 +118,12 @@ size_t gdb_reg_get(const struct vcpu *v, unsigned n, u8 ret[16])
 
 bool gdb_reg_set(struct vcpu *v, unsigned n, const char *text, size_t *used)
 {
-	const struct row *r = &rows[n];
+	const struct row *r = row_of(n);
 	u8 val[16];
 	u64 pc;
 	u16 tags;
 
-	if (n >= ARRAY_SIZE(rows) || !hex_bytes(text, r->len, val))
+	if (!r || !hex_bytes(text, r->len, val))
 		return false;
 	*used = 2 * r->len;
 	switch (r->where) {
