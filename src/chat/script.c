@@ -80,18 +80,21 @@ static int strings_remove(struct chat *c, struct strings *l, const char *s)
 	return CHAT_GO_ON;
 }
 
+/* In one piece: the guest's own output may come between. */
 static int say(struct chat *c, const char *s)
 {
 	struct text t;
-	char byte;
+	char *bytes;
+	ssize_t n;
 
 	if (text_make(c, s, TEXT_SAY, &t))
 		return chat_fail(c, CHAT_BAD, "out of memory");
-	for (size_t i = 0; i < t.n; i++) {
-		byte = (char)t.at[i];
-		if (write(c->config.err, &byte, 1) != 1)
-			break;
-	}
+	bytes = calloc(1, t.n + 1);
+	for (size_t i = 0; bytes && i < t.n; i++)
+		bytes[i] = (char)t.at[i];
+	n = bytes ? write(c->config.err, bytes, t.n) : 0;
+	(void)n; /* nobody need be listening */
+	free(bytes);
 	text_free(&t);
 	return CHAT_GO_ON;
 }
