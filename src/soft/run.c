@@ -122,11 +122,10 @@ static void recycle(struct soft_vcpu *s)
 static void make_way(struct soft_vcpu *s, enum made why, gpa_t page)
 {
 	code_leave(s);
-	if (why == MADE_CLAIM) {
+	if (why == MADE_CLAIM)
 		code_page_claim(s, page.at >> GUEST_PAGE_SHIFT);
-	} else {
+	else
 		recycle(s);
-	}
 	code_enter(s);
 }
 
@@ -282,11 +281,11 @@ static bool pc_allowed(const struct soft_vcpu *s)
 	return in_64bit(&s->v) ? canonical(s->v.rip) : s->v.rip <= s->v.seg[SEG_CS].limit;
 }
 
-/* A branch of b led to no address: it faults itself, and has popped nothing. SDM 2A JMP, RET. */
-static struct exit *branch_fault(struct soft_vcpu *s, const struct block *b, u16 from, u64 popped)
+/* The branch that ended b led to no address: it faults itself, and popped nothing. SDM 2A RET. */
+static struct exit *branch_fault(struct soft_vcpu *s, const struct block *b, u64 popped)
 {
 	if (b) {
-		s->v.rip = b->pc + from;
+		s->v.rip = b->pc + b->last;
 		s->v.gpr[RSP] -= popped;
 		s->budget++;
 	}
@@ -337,7 +336,7 @@ static struct exit *turn(struct soft_vcpu *s, struct exit *x)
 		if (unlikely(!pc_allowed(s)) && s->branch) {
 			b = cache_block_at(s->soft, (u64)(uintptr_t)s->soft->code_rx +
 							(s->branch & (CACHE_SIZE - 1)));
-			return branch_fault(s, b, b ? b->last : 0, s->branch >> CACHE_BITS);
+			return branch_fault(s, b, s->branch >> CACHE_BITS);
 		}
 		s->v.stats.n[STAT_jump_miss]++;
 		break;
