@@ -25,10 +25,11 @@ static int plain_write(struct xen *x, u64 at, u64 val)
 	return mem_write(x->mem, GPA(at), 8, &val);
 }
 
-static int update_one(struct xen *x, u64 ptr, u64 val)
+static int update_one(struct xen *x, const void *op)
 {
-	unsigned cmd = ptr & 3;
-	u64 at = ptr & ~7ull, mfn = at >> GUEST_PAGE_SHIFT;
+	const struct mmu_update *u = op;
+	unsigned cmd = u->ptr & 3;
+	u64 at = u->ptr & ~7ull, mfn = at >> GUEST_PAGE_SHIFT, val = u->val;
 	struct frame *f;
 
 	switch (cmd) {
@@ -48,22 +49,22 @@ static int update_one(struct xen *x, u64 ptr, u64 val)
 	return -ENOSYS;
 }
 
-i64 hc_mmu_update(struct xen *x, const u64 a[6])
+/*
+ * What both hypercalls with a batch have in common: a[1] elements of size bytes at a[0] are copied one
+ * by one and done, and how many were is written to a[2].
+ */
+static i64 batch(struct xen *x, const u64 a[6], void *buf, u32 size,
+		 int (*one)(struct xen *x, const void *op))
 {
 	u64 n = a[1] & ~(u64)PREEMPTED, done;
-	struct mmu_update u;
 	int rc = 0;
 
 	if ((u16)a[3] != DOMID_SELF && (u16)a[3] != DOMID)
 		return -ESRCH;
 	if (n > BATCH_MAX)
 		return -EINVAL;
-	for (done = 0; done < n && !rc; done++) {
-		if (GUEST_READ(x, a[0] + done * sizeof(u), &u))
-			rc = -EFAULT;
-		else
-			rc = update_one(x, u.ptr, u.val);
-	}
+	for (done = 0; done < n && !rc; done++)
+		rc = guest_read(x, a[0] + done * size, buf, size) ? -EFAULT : one(x, buf);
 	if (rc)
 		done--;
 	if (a[2]) {
@@ -73,6 +74,13 @@ i64 hc_mmu_update(struct xen *x, const u64 a[6])
 			rc = -EFAULT;
 	}
 	return rc;
+}
+
+i64 hc_mmu_update(struct xen *x, const u64 a[6])
+{
+	struct mmu_update u;
+
+	return batch(x, a, &u, sizeof(u), update_one);
 }
 
 static void flush_va(struct xen *x, u64 va)
@@ -187,8 +195,10 @@ static int ldt_set(struct xen *x, u64 va, u64 entries)
 	return 0;
 }
 
-static int ext_one(struct xen *x, const struct mmuext_op *op)
+static int ext_one(struct xen *x, const void *ext)
 {
+	const struct mmuext_op *op = ext;
+
 	switch (op->cmd) {
 	case MMUEXT_PIN_L1_TABLE: return pin(x, op->arg1.mfn, T_L1);
 	case MMUEXT_PIN_L2_TABLE: return pin(x, op->arg1.mfn, T_L2);
@@ -213,29 +223,9 @@ static int ext_one(struct xen *x, const struct mmuext_op *op)
 
 i64 hc_mmuext(struct xen *x, const u64 a[6])
 {
-	u64 n = a[1] & ~(u64)PREEMPTED, done;
 	struct mmuext_op op;
-	int rc = 0;
 
-	if ((u16)a[3] != DOMID_SELF && (u16)a[3] != DOMID)
-		return -ESRCH;
-	if (n > BATCH_MAX)
-		return -EINVAL;
-	for (done = 0; done < n && !rc; done++) {
-		if (GUEST_READ(x, a[0] + done * sizeof(op), &op))
-			rc = -EFAULT;
-		else
-			rc = ext_one(x, &op);
-	}
-	if (rc)
-		done--;
-	if (a[2]) {
-		u32 count = (u32)done;
-
-		if (GUEST_WRITE(x, a[2], &count))
-			rc = -EFAULT;
-	}
-	return rc;
+	return batch(x, a, &op, sizeof(op), ext_one);
 }
 
 /*H:600 A write to a page table
