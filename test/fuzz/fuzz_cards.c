@@ -18,6 +18,8 @@
 
 #include "dev/dev.h"
 
+#include "input.h"
+
 #define RAM MIB(1)
 #define RINGS 0x1000u     /* of queue q: at RINGS + q * RING_LEN */
 #define RING_LEN 0x1000u
@@ -250,20 +252,6 @@ static void unmake(void)
 }
 
 /* ---- the driver ---- */
-
-static const u8 *in;
-static size_t left;
-
-static u64 next(unsigned n)
-{
-	u64 val = 0;
-
-	n = n > left ? (unsigned)left : n;
-	memcpy(&val, in, n);
-	in += n;
-	left -= n;
-	return val;
-}
 
 static void reg(u64 off, unsigned size, u64 val)
 {

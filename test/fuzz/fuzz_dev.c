@@ -5,6 +5,8 @@
 
 #include "vm/board.h"
 
+#include "input.h"
+
 #define CPUS 3
 #define OPS_MAX 2000
 
@@ -55,21 +57,6 @@ static void make(void)
 	board_attach(board, &engine, cpus);
 	if (board_tables(board, &rsdp, &e))
 		abort();
-}
-
-/* The input is a stream of operations; what is missing at its end is zero. */
-static const u8 *in;
-static size_t left;
-
-static u64 next(unsigned n)
-{
-	u64 val = 0;
-
-	n = n > left ? (unsigned)left : n;
-	memcpy(&val, in, n);
-	in += n;
-	left -= n;
-	return val;
 }
 
 static const u16 ports[] = {

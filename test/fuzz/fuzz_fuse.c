@@ -14,26 +14,14 @@
 
 #include "fs/fs.h"
 
+#include "input.h"
+
 #define REQUESTS_MAX 100
 #define IDS 8
 
 static char dir[] = "/tmp/pandok-fuzz.XXXXXX", inside[64];
 static u64 node[IDS], handle[IDS];
 static struct fs_file file[] = { { "in", -1 }, { "out", -1 } };
-
-static const u8 *in;
-static size_t left;
-
-static u64 next(unsigned n)
-{
-	u64 val = 0;
-
-	n = n > left ? (unsigned)left : n;
-	memcpy(&val, in, n);
-	in += n;
-	left -= n;
-	return val;
-}
 
 static int remove_one(const char *path, const struct stat *st, int type, struct FTW *f)
 {

@@ -12,6 +12,8 @@
 #include "disk/disk.h"
 #include "mem/mem.h"
 
+#include "input.h"
+
 #define DISK_LEN (600 * 512)
 #define BUS_MASTER 4
 
@@ -50,20 +52,6 @@ static void make(void)
 	w.mem = mem;
 	memcpy(w.disk, disk, sizeof(disk));
 	ide_wire(&d, &w);
-}
-
-static const u8 *in;
-static size_t left;
-
-static u32 next(unsigned n)
-{
-	u32 val = 0;
-
-	n = n > left ? (unsigned)left : n;
-	memcpy(&val, in, n);
-	in += n;
-	left -= n;
-	return val;
 }
 
 /* A command with its registers in one go: fuzzing finds those far too seldom by itself. */

@@ -16,6 +16,8 @@
 
 #include "dev/dev.h"
 
+#include "input.h"
+
 #define RAM MIB(1)
 #define HOT 0x8000u /* where the input writes: rings, tables, headers, data */
 #define ECAM(off) (PCI_ECAM_BASE + (1u << 15) + (off))
@@ -114,20 +116,6 @@ static void unmake(void)
 	dev_fini(&reset);
 	bus_free(bus);
 	clock_free(clk);
-}
-
-static const u8 *in;
-static size_t left;
-
-static u64 next(unsigned n)
-{
-	u64 val = 0;
-
-	n = n > left ? (unsigned)left : n;
-	memcpy(&val, in, n);
-	in += n;
-	left -= n;
-	return val;
 }
 
 static void start(u64 features)
